@@ -1,0 +1,111 @@
+"""Load the demo: two real prediction logs through the REST API, four reviewers, part of the reviews."""
+
+import time
+from argparse import ArgumentParser
+from datetime import datetime, timedelta
+from typing import Any
+
+import pandas as pd
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+
+from config.demo import logs, people
+from config.demo.logs import Story
+from config.demo.service import NotTaken, Service
+from config.demo.stories import STORIES
+from config.progress import Bar
+from feedback.actions.jobs import enter_job
+from feedback.actions.people import create_key, revoke_keys
+from feedback.models import ApiKey, Job
+
+LONGEST_WAIT = 60.0  # seconds for the worker to draw
+API = "/api/v1"
+
+
+class Command(BaseCommand):
+    help = "Load the demo into a running Touchstone. Repeating it sends what has happened since."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--url", default="http://127.0.0.1:8000", help="where Touchstone answers")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        started, now = time.monotonic(), timezone.now()
+        key, presented = create_key(name="demo", scopes=["ingest", "read", "manage"], now=now)
+        service = Service(options["url"], presented)
+        try:
+            read = [(story, logs.read(story)) for story in STORIES]
+            for story, log in read:
+                self.introduce(story, log, service, now)
+                self.send(story, log, service, now)
+            self.review(read)
+        except NotTaken as error:
+            raise CommandError(str(error)) from error
+        finally:
+            revoke_keys(ApiKey.objects.filter(pk=key.pk), now=timezone.now())
+        self.stdout.write(f"The demo is loaded, in {time.monotonic() - started:.0f} s: {options['url']}/features/")
+
+    def introduce(self, story: Story, log: pd.DataFrame, service: Service, now: datetime) -> None:
+        """The feature and its versions, and who works with them."""
+        if service.get(f"{API}/features/{story.slug}/") is None:
+            service.post(f"{API}/features/", story.feature)
+        moved = self.moved(story, log, service, now)
+        known = {version["name"] for version in service.get(f"{API}/features/{story.slug}/versions/")}
+        for version in story.versions:
+            if version.name not in known:
+                service.post(
+                    f"{API}/features/{story.slug}/versions/",
+                    {
+                        "name": version.name,
+                        "labels": story.labels,
+                        "positive_label": story.positive_label,
+                        "is_baseline": version.is_baseline,
+                        "deployed_at": (logs.first_seen(log)[version.name] + moved).isoformat(),
+                        "notes": version.notes,
+                    },
+                )
+        people.settle_in(story, now=now)
+
+    def moved(self, story: Story, log: pd.DataFrame, service: Service, now: datetime) -> timedelta:
+        """By how much the log is moved. The first load's holds for good: it is read from its first version."""
+        first = story.versions[0].name
+        for version in service.get(f"{API}/features/{story.slug}/versions/"):
+            if version["name"] == first:
+                return datetime.fromisoformat(version["deployed_at"]) - logs.first_seen(log)[first]
+        return logs.weeks_to_today(log, now)
+
+    def send(self, story: Story, log: pd.DataFrame, service: Service, now: datetime) -> None:
+        moved = self.moved(story, log, service, now)
+        for path, make, words in (
+            ("predictions", logs.predictions, "predictions"),
+            ("outcomes", logs.outcomes, "truths"),
+        ):
+            items = list(make(story, log, moved=moved, now=now))
+            bar = Bar(f"{story.feature['name']}: {words}", len(items))
+            service.post_all(f"{API}/{path}/", items, told=bar.add)
+
+    def review(self, read: list[tuple[Story, pd.DataFrame]]) -> None:
+        """Have the worker draw and sum up, then judge part of what it drew, and ask for figures at once."""
+        now = timezone.now()
+        for kind in ("draw", "sum_up"):
+            enter_job(kind, run_after=now, now=now)
+        if not self.is_worked_off():
+            raise CommandError("No worker has drawn reviews yet. Run `manage.py settle`, then this again.")
+        conclude_now()
+        for story, log in read:
+            feature, reviewers = people.settle_in(story, now=now)
+            bar = Bar(f"{story.feature['name']}: reviews", people.n_to_judge(story, feature))
+            people.judge(story, feature, reviewers, logs.truths(log), bar.add)
+            conclude_now()
+
+    def is_worked_off(self) -> bool:
+        """Whether everything is drawn and summed up, within a minute: judging would only be in the way."""
+        ends_at = time.monotonic() + LONGEST_WAIT
+        while time.monotonic() < ends_at:
+            if not Job.objects.unfinished().filter(kind__in=["draw", "sum_up", "sum_hours"]).exists():
+                return True
+            time.sleep(0.2)
+        return False
+
+
+def conclude_now() -> None:
+    enter_job("conclude", run_after=timezone.now(), now=timezone.now())

@@ -1,0 +1,83 @@
+from dataclasses import asdict
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+
+from feedback.exports import csv_answer
+from feedback.models import Feature, User
+from feedback.policy import MEMBER, PERSON, allow
+from metrics import reading
+from metrics.filters import FeatureFilter
+from metrics.reports import FeatureRow, SeriesPoint
+
+
+def _person(request: HttpRequest) -> User:
+    """The signed-in person; the policy of every page here asks for one."""
+    assert isinstance(request.user, User)  # noqa: S101  for the type checker
+    return request.user
+
+
+@allow(PERSON)
+def features(request: HttpRequest) -> HttpResponse:
+    user = _person(request)
+    visible = Feature.objects.visible_to(user)
+    chosen = FeatureFilter(request.GET, queryset=visible)
+    rows = reading.feature_rows(chosen.qs, user=user)
+    if request.GET.get("format") == "csv":
+        return _features_csv(rows)
+    query = request.GET.copy()
+    query["format"] = "csv"
+    context = {
+        "rows": rows,
+        "filter": chosen,
+        "n_total": visible.count(),
+        "csv_url": f"{reverse('metrics:features')}?{query.urlencode()}",
+    }
+    is_partial = getattr(request, "htmx", False)
+    return render(request, "metrics/_features_table.html" if is_partial else "metrics/features.html", context)
+
+
+@allow(MEMBER)
+def feature(request: HttpRequest, slug: str) -> HttpResponse:
+    user = _person(request)
+    found = get_object_or_404(Feature.objects.visible_to(user).select_related("owner"), slug=slug)
+    page = reading.feature_page(found, user=user)
+    if request.GET.get("format") == "csv":
+        return _series_csv(found.slug, page.series)
+    context = {
+        "page": page,
+        "chart_data": [asdict(point) for point in page.series],
+        "csv_url": f"{found.get_absolute_url()}?format=csv",
+    }
+    return render(request, "metrics/feature.html", context)
+
+
+def _features_csv(rows: list[FeatureRow]) -> HttpResponse:
+    columns = [
+        "slug",
+        "name",
+        "stage",
+        "owner",
+        "version",
+        "right",
+        "low",
+        "high",
+        "n",
+        "state",
+        "source",
+        "as_of",
+    ]
+    lines = [
+        [
+            row.slug, row.name, row.stage, row.owner, row.version, row.right.value, row.right.low,
+            row.right.high, row.right.n, row.right.state, row.source, row.as_of,
+        ]
+        for row in rows
+    ]  # fmt: skip
+    return csv_answer("features.csv", columns, lines)
+
+
+def _series_csv(slug: str, series: list[SeriesPoint]) -> HttpResponse:
+    columns = ["from_on", "days", "version", "source", "value", "low", "high", "n", "is_partial"]
+    return csv_answer(f"{slug}-over-time.csv", columns, [list(asdict(point).values()) for point in series])

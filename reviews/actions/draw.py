@@ -1,0 +1,344 @@
+"""The draw: which of the predictions received become review items. Pull: a closed window, safe to repeat."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from typing import NamedTuple
+
+from django.db import transaction
+from django.db.models import Avg, Count, F, Min
+from django.db.models.functions import Floor
+
+from feedback.actions.looks import look_at, pages
+from feedback.models import Look, ModelVersion, Prediction
+from feedback.models.predictions import PredictionQuerySet
+from reviews.draw import (
+    FINE_BINS,
+    RIGHT_VALUE,
+    UNKNOWN_CHANCE,
+    calibrate,
+    expected_informativeness,
+    inclusion_probability,
+    is_counted,
+    luck,
+    mean_informativeness,
+    queue_key,
+    rate_cap,
+    scale_running_day,
+    score_bin,
+    threshold,
+    weight,
+)
+from reviews.models import Assignment, DrawDay, ReviewItem, SamplingPolicy
+
+CHUNK = 2_000
+BINS = 20
+DAYS_OF_HISTORY = 7
+ITEMS_TO_CALIBRATE = 50
+DAY = timedelta(days=1)
+COLUMNS = ("pk", "feature_id", "version_id", "occurred_at", "external_id", "label", "score")
+
+CohortKey = tuple[int, date]  # version id, UTC day
+Chances = dict[tuple[str, int | None], float]
+CalibrationItem = tuple[str, int | None, float, float]
+
+
+class Row(NamedTuple):
+    """As much of a prediction as the draw looks at."""
+
+    pk: int
+    external_id: str
+    label: str | None
+    score: float | None
+
+
+class Drawn(NamedTuple):
+    """A prediction that becomes an item, with what fixes its inclusion probability."""
+
+    prediction: int
+    luck: float
+    weight: float
+    queue_key: float
+
+
+class Cell(NamedTuple):
+    """n predictions of one label in one of 1,000 score bins, and their mean score."""
+
+    label: str | None
+    bin: int | None
+    score: float | None
+    n: float
+
+
+@dataclass(slots=True)
+class Run:
+    """What one run of the draw has read already."""
+
+    policies: dict[int, SamplingPolicy]
+    now: datetime
+    traffic: dict[CohortKey, list[Cell]] = field(default_factory=dict)
+    day_before: dict[CohortKey, date | None] = field(default_factory=dict)
+    judged: dict[int, list[CalibrationItem] | None] = field(default_factory=dict)
+
+
+def drawn(rows: Iterable[Row], draw_day: DrawDay) -> list[Drawn]:
+    """Those of the rows that become items: a pure function of them and of what the day is drawn with.
+
+    rows: predictions of the draw day's version and day. The draw day, its policy, version and feature are
+    all that is read, so every draw can be computed again.
+    """
+    feature, design = draw_day.version.feature, draw_day.policy.design
+    salt, chances = feature.sampling_salt.encode(), _chances(draw_day)
+    found = []
+    for row in rows:
+        u = luck(slug=feature.slug, external_id=row.external_id, salt=salt)
+        chance = _chance(row.label, score_bin(row.score, BINS), row.score, chances)
+        w = weight(expected_informativeness(design, chance), draw_day.gbar)
+        k = queue_key(u, w)
+        if draw_day.k_cap is None or k < draw_day.k_cap:
+            found.append(Drawn(row.pk, u, w, k))
+    return found
+
+
+def _chances(draw_day: DrawDay) -> Chances:
+    return {(label, bin_): chance for label, bin_, chance in draw_day.calibration}
+
+
+def _chance(label: str | None, bin_: int | None, score: float | None, chances: Chances) -> float:
+    """The chance that a prediction is right; a number or free output tells nothing."""
+    if label is None:
+        return UNKNOWN_CHANCE
+    return chances.get((label, bin_), UNKNOWN_CHANCE if score is None else score)
+
+
+def draw_received(*, now: datetime) -> int:
+    """Draw from everything received since the last look, and say how many items that made.
+
+    Features without a sampling policy are left alone; all that such a feature has received is drawn from
+    when its first policy stands. Replay and race: keys are a function of the prediction and the stored
+    DrawDay, unique keys decide, so repeating changes nothing. One transaction a chunk; the look moves last.
+    """
+    policies = {policy.feature_id: policy for policy in SamplingPolicy.objects.current()}
+    looked_at = set(Look.objects.filter(name__startswith="draw ").values_list("name", flat=True))
+    run = Run(policies, now)
+    recent, remember = look_at(Prediction.objects.order_by(), name="draw", now=now)
+    known = [pk for pk in policies if _mark(pk) in looked_at]
+    n = _draw_from(recent, set(known), run) if known else 0
+    for pk in policies.keys() - set(known):
+        whole = Prediction.objects.filter(feature=pk, received_at__lt=now).order_by()
+        n += _draw_from(whole, {pk}, run)
+        Look.objects.get_or_create(name=_mark(pk), defaults={"looked_until": now})
+    remember()
+    return n
+
+
+def _mark(feature_id: int) -> str:
+    """Says that a feature has been drawn from in whole once; from then on the common look is enough."""
+    return f"draw {feature_id}"
+
+
+def _draw_from(predictions: PredictionQuerySet, features: set[int], run: Run) -> int:
+    n = 0
+    for page in pages(predictions, *COLUMNS, size=CHUNK):
+        cohorts: dict[CohortKey, list[Row]] = defaultdict(list)
+        for pk, feature, version, occurred_at, *row in page:
+            if feature in features:
+                cohorts[version, occurred_at.astimezone(UTC).date()].append(Row(pk, *row))
+        n += _draw_cohorts(cohorts, run) if cohorts else 0
+    return n
+
+
+@transaction.atomic
+def _draw_cohorts(cohorts: dict[CohortKey, list[Row]], run: Run) -> int:
+    days = _draw_days(sorted(cohorts, key=_by_day), run)
+    items = [
+        ReviewItem(
+            feature_id=days[key].version.feature_id,
+            version_id=key[0],
+            prediction_id=one.prediction,
+            luck=one.luck,
+            weight=one.weight,
+            queue_key=one.queue_key,
+            cohort_on=key[1],
+            drawn_at=run.now,
+        )
+        for key, rows in cohorts.items()
+        for one in drawn(rows, days[key])
+    ]
+    return _store(items)
+
+
+def _by_day(key: CohortKey) -> tuple[date, int]:
+    return key[1], key[0]
+
+
+def _by_prediction(item: ReviewItem) -> int:
+    return item.prediction_id
+
+
+def _store(items: list[ReviewItem]) -> int:
+    """Store items and open an assignment for those that have none. Says how many items were new."""
+    items.sort(key=_by_prediction)  # two draws at once then wait for each other and never in a circle
+    predictions = [item.prediction_id for item in items]
+    stored = ReviewItem.objects.in_probability_sample().filter(prediction__in=predictions)
+    n_before = stored.count()
+    ReviewItem.objects.bulk_create(items, ignore_conflicts=True, batch_size=500)
+    bare = stored.filter(assignments=None).order_by("pk").values_list("pk", "feature_id", "queue_key")
+    Assignment.objects.bulk_create(
+        [Assignment(item_id=pk, feature_id=feature, ordinal=1, queue_key=k) for pk, feature, k in bare],
+        ignore_conflicts=True,
+        batch_size=500,
+    )
+    return len(items) - n_before
+
+
+def _draw_days(keys: Sequence[CohortKey], run: Run) -> dict[CohortKey, DrawDay]:
+    """What each cohort is drawn with, fixed now where it is its first draw. Of two at once the first holds."""
+    days = _stored_days(keys)
+    missing = [key for key in keys if key not in days]
+    if not missing:
+        return days
+    versions = ModelVersion.objects.in_bulk({version for version, _ in missing})
+    fresh = [_new_day(versions[version], day, run) for version, day in missing]
+    DrawDay.objects.bulk_create(fresh, ignore_conflicts=True)
+    return _stored_days(keys)
+
+
+def _stored_days(keys: Sequence[CohortKey]) -> dict[CohortKey, DrawDay]:
+    wanted = set(keys)
+    rows = DrawDay.objects.filter(version__in={key[0] for key in keys}, day__in={key[1] for key in keys})
+    found = {(row.version_id, row.day): row for row in rows.select_related("version__feature", "policy")}
+    return {key: row for key, row in found.items() if key in wanted}
+
+
+def _new_day(version: ModelVersion, day: date, run: Run) -> DrawDay:
+    policy = run.policies[version.feature_id]
+    cells = _expected_traffic(version.pk, day, run)
+    chances = _calibration(version.pk, cells, run)
+    informative = [
+        (expected_informativeness(policy.design, _chance(cell.label, cell.bin, cell.score, chances)), cell.n)
+        for cell in cells
+    ]
+    gbar = mean_informativeness(informative)
+    return DrawDay(
+        version=version,
+        day=day,
+        policy=policy,
+        k_cap=_k_cap(policy, informative, gbar),
+        gbar=gbar,
+        calibration=[[label, bin_, chance] for (label, bin_), chance in chances.items()],
+        created_at=run.now,
+    )
+
+
+def _k_cap(policy: SamplingPolicy, informative: list[tuple[float, float]], gbar: float) -> float | None:
+    if policy.design == SamplingPolicy.Design.ALL:
+        return None
+    by_weight: dict[float, float] = defaultdict(float)
+    for g, n in informative:
+        by_weight[weight(g, gbar)] += n
+    return rate_cap(list(by_weight.items()), policy.reviews_per_day)
+
+
+def _expected_traffic(version: int, day: date, run: Run) -> list[Cell]:
+    """What the day will bring: the mean of the last 7 days with traffic; without any, the day itself."""
+    history: list[date] = []
+    before = _day_before(version, day, run)
+    while before is not None and len(history) < DAYS_OF_HISTORY:
+        history.append(before)
+        before = _day_before(version, before, run)
+    if history:
+        share = 1 / len(history)
+        return [cell._replace(n=cell.n * share) for each in history for cell in _traffic_of(version, each, run)]
+    cells = _traffic_of(version, day, run)
+    n = sum(cell.n for cell in cells)
+    scale = _running_day(version, day, n, run.now) / n if n else 1.0
+    return [cell._replace(n=cell.n * scale) for cell in cells]
+
+
+def _running_day(version: int, day: date, n: float, now: datetime) -> float:
+    if now >= _midnight(day + DAY):
+        return n
+    first_at = _on(version, day).aggregate(at=Min("occurred_at"))["at"]
+    return scale_running_day(n, now - first_at)
+
+
+def _day_before(version: int, day: date, run: Run) -> date | None:
+    """The version's last day with traffic before this one."""
+    key = version, day
+    if key not in run.day_before:
+        earlier = Prediction.objects.filter(version=version, occurred_at__lt=_midnight(day))
+        at = earlier.order_by("-occurred_at").values_list("occurred_at", flat=True).first()
+        run.day_before[key] = at.astimezone(UTC).date() if at else None
+    return run.day_before[key]
+
+
+def _traffic_of(version: int, day: date, run: Run) -> list[Cell]:
+    key = version, day
+    if key not in run.traffic:
+        grouped = (
+            _on(version, day)
+            .order_by()
+            .values("label", fine=Floor(F("score") * FINE_BINS))
+            .annotate(n=Count("pk"), mean=Avg("score"))
+            .values_list("label", "fine", "mean", "n")
+        )
+        run.traffic[key] = [
+            Cell(label, _coarse(fine), None if mean is None else min(1.0, mean), n)
+            for label, fine, mean, n in grouped
+        ]
+    return run.traffic[key]
+
+
+def _coarse(fine: float | None) -> int | None:
+    """The bin of score_bin, from one of the 1,000."""
+    return None if fine is None else min(int(fine), FINE_BINS - 1) * BINS // FINE_BINS
+
+
+def _on(version: int, day: date) -> PredictionQuerySet:
+    return Prediction.objects.filter(version=version).occurred_between(_midnight(day), _midnight(day + DAY))
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), UTC)
+
+
+def _calibration(version: int, cells: list[Cell], run: Run) -> Chances:
+    """Chance of being right per (label, bin) of this traffic; empty before 50 items are counted."""
+    if version not in run.judged:
+        run.judged[version] = _judged(version)
+    judged = run.judged[version]
+    if judged is None:
+        return {}
+    scores: dict[tuple[str, int | None], tuple[float, float]] = defaultdict(lambda: (0.0, 0.0))
+    for cell in cells:
+        if cell.label is not None:
+            total, n = scores[cell.label, cell.bin]
+            scores[cell.label, cell.bin] = total + cell.n * (cell.score or 0.0), n + cell.n
+    mean = {key: None if key[1] is None else total / n for key, (total, n) in scores.items()}
+    return calibrate(judged, mean)
+
+
+def _judged(version: int) -> list[CalibrationItem] | None:
+    """The version's counted items that were decided; None before 50 are counted."""
+    items = ReviewItem.objects.in_probability_sample().filter(version=version)
+    if items.final().count() < ITEMS_TO_CALIBRATE:
+        return None
+    cohorts = defaultdict(list)
+    columns = ("cohort_on", "queue_key", "weight", "state", "verdict", "prediction__label", "prediction__score")
+    for day, *item in items.values_list(*columns):
+        cohorts[day].append(item)
+    caps = dict(DrawDay.objects.filter(version=version).values_list("day", "k_cap"))
+    counted = [
+        (label, score_bin(score, BINS), verdict, inclusion_probability(t, w))
+        for day, cohort in cohorts.items()
+        for t in [threshold((k for k, _, state, *_ in cohort if state != ReviewItem.State.FINAL), caps[day])]
+        for k, w, state, verdict, label, score in cohort
+        if state == ReviewItem.State.FINAL and label is not None and is_counted(k, t)
+    ]
+    if len(counted) < ITEMS_TO_CALIBRATE:
+        return None
+    return [
+        (label, bin_, RIGHT_VALUE[verdict], p) for label, bin_, verdict, p in counted if verdict in RIGHT_VALUE
+    ]

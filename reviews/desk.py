@@ -1,0 +1,86 @@
+"""What the review desk shows, as frozen dataclasses: built once, rendered by pages and REST alike."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CaseField:
+    """One input of the case. hint: text, long_text, number, money, date, link, code or json."""
+
+    name: str
+    label: str
+    hint: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A verdict or a reason: its value in the form, its words, and the key that picks it."""
+
+    value: str
+    label: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """n_today: mine since midnight UTC; n_left: items that I could still take; minutes_left: at my pace."""
+
+    n_today: int
+    n_left: int
+    minutes_left: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One assignment as its reviewer sees it: never a score, weight, arm or another's judgment."""
+
+    assignment_id: int
+    token: str
+    leased_until: datetime
+    feature_slug: str
+    feature_name: str
+    version: str
+    external_id: str
+    occurred_at: datetime
+    answer: str
+    answer_label: str
+    fields: list[CaseField]
+    verdicts: list[Choice]
+    labels: list[Choice]
+    reasons: list[Choice]
+    guideline_html: str
+    rubric_number: int
+    progress: Progress
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What the reviewer had entered, given back after an error so that nothing is typed twice."""
+
+    verdict: str = ""
+    corrected: str = ""
+    reasons: list[str] = field(default_factory=list)
+    comment: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class QueueRow:
+    """A line of the desk's first page: one feature that I review."""
+
+    slug: str
+    name: str
+    n_open: int
+    n_mine_today: int
+    n_final: int
+    target_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class EmptyDesk:
+    """Why there is nothing to do. reason: done, leased_by_others or no_queue; text says it in words."""
+
+    reason: str
+    text: str
+    next_free_at: datetime | None = None

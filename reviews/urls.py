@@ -1,0 +1,15 @@
+from django.urls import include, path
+
+from reviews import views
+
+app_name = "reviews"
+urlpatterns = [
+    path("desk/", views.desk, name="desk"),
+    path("desk/claim/", views.claim, name="claim"),
+    path("desk/<int:pk>/", views.case, name="case"),
+    path("desk/<int:pk>/submit/", views.submit, name="submit"),
+    path("desk/<int:pk>/skip/", views.skip, name="skip"),
+    path("desk/<int:pk>/release/", views.release, name="release"),
+    path("desk/judgments/<int:pk>/undo/", views.undo, name="undo"),
+    path("api/v1/review/", include("reviews.api.urls")),
+]

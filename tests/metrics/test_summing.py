@@ -1,0 +1,322 @@
+"""From rows to hourly counts, through the jobs that do it."""
+
+import math
+import random
+from collections import Counter, defaultdict
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from django.utils import timezone
+
+from feedback.actions import jobs
+from feedback.models import Job, Look, Outcome, Prediction
+from metrics import tasks
+from metrics.actions.summing import changed_hours, prepare_summaries, runs
+from metrics.models import HourlySummary
+from metrics.stats.counts import Counts
+from tests.factories import NOON, make_feature, make_outcome, make_prediction, make_version
+from tests.metrics.work import work
+
+pytestmark = pytest.mark.django_db
+HOUR, SECOND = timedelta(hours=1), timedelta(seconds=1)
+MICROSECOND = timedelta(microseconds=1)
+LATER = NOON + timedelta(days=2)
+FIELDS = [{"name": "carrier"}, {"name": "km"}]
+
+
+@pytest.fixture
+def version():
+    return make_version(make_feature("claims", input_fields=FIELDS))
+
+
+def summed(now=LATER):
+    return work("sum_up", now=now)
+
+
+def counts_of(version, hour=NOON):
+    return Counts.from_json(HourlySummary.objects.get(version=version, hour=hour).payload)
+
+
+def stored():
+    return list(HourlySummary.objects.order_by("version", "hour").values())
+
+
+def truth_by_hand(prediction):
+    """The last of its truths in order of observation, or None."""
+    told = [each for each in Outcome.objects.all() if each.external_id == prediction.external_id]
+    return max(told, key=lambda each: (each.observed_at, each.fingerprint), default=None)
+
+
+def bin_by_hand(x):
+    return math.ceil(math.log(x) / math.log(1.02 / 0.98))
+
+
+def hour_by_hand(version, hour):
+    """The counts of one hour, row by row."""
+    n = n_with_actor = 0
+    joint, missing, lag = defaultdict(lambda: [0, 0.0]), Counter(), Counter()
+    measures = {"latency_ms": Counter(), "cpu_ms": Counter(), "rss_mb": Counter()}
+    for each in Prediction.objects.filter(version=version):
+        if not hour <= each.occurred_at < hour + HOUR:
+            continue
+        n += 1
+        n_with_actor += each.actor != ""
+        truth = truth_by_hand(each)
+        fine = None if each.score is None else min(999, int(each.score * 1000))
+        cell = joint[each.label, fine, truth.truth_label if truth else None]
+        cell[0] += 1
+        cell[1] += each.score or 0.0
+        for name, bins in measures.items():
+            if getattr(each, name) is not None:
+                bins[bin_by_hand(getattr(each, name))] += 1
+        for field in ("carrier", "km"):
+            missing[field] += (each.inputs or {}).get(field) is None
+        if truth:
+            lag[bin_by_hand((truth.observed_at - each.occurred_at) / HOUR)] += 1
+    return n, n_with_actor, {key: tuple(cell) for key, cell in joint.items()}, measures, +missing, lag
+
+
+def some_traffic(version, n=120, hours=5):
+    """Predictions of all sorts over some hours; half of them with a truth, some of those corrected."""
+    chance = random.Random(3)
+    for i in range(n):
+        prediction = make_prediction(
+            version,
+            occurred_at=NOON + chance.random() * hours * HOUR,
+            label=chance.choice(["on_time", "late"]),
+            score=chance.choice([None, 0.0, 1.0, chance.random(), 0.29]),
+            actor=chance.choice(["", "a1", "a2"]),
+            inputs=chance.choice([None, {"carrier": "X", "km": 0}, {"carrier": None}, {"km": 3, "other": 1}]),
+            latency_ms=chance.choice([None, chance.lognormvariate(3, 1)]),
+            cpu_ms=chance.lognormvariate(2, 1),
+            rss_mb=chance.choice([None, 512.0]),
+        )
+        for told in range(i % 4 // 2 + i % 8 // 7):
+            make_outcome(
+                prediction,
+                truth=chance.choice(["on_time", "late", "lost"]),
+                observed_at=prediction.occurred_at + (told + chance.random()) * HOUR,
+            )
+
+
+def test_an_hours_summary_equals_counting_by_hand(version):
+    some_traffic(version)
+    summed()
+    hours = [NOON + i * HOUR for i in range(5)]
+    assert list(HourlySummary.objects.order_by("hour").values_list("hour", flat=True)) == hours
+    for hour in hours:
+        counts = counts_of(version, hour)
+        n, n_with_actor, joint, measures, missing, lag = hour_by_hand(version, hour)
+        assert (counts.n, counts.n_with_actor, counts.missing) == (n, n_with_actor, missing)
+        assert (counts.measures, counts.lag) == (measures, lag)
+        assert counts.joint.keys() == joint.keys()
+        for key, (count, scores) in joint.items():
+            assert counts.joint[key] == (count, pytest.approx(scores, abs=1e-12))
+
+
+def test_the_head_of_a_summary_says_how_many_it_counted_and_when(version):
+    for _ in range(3):
+        make_prediction(version)
+    assert summed() == ["1 runs of hours to sum", "summed 1 hours"]
+    summary = HourlySummary.objects.get()
+    assert (summary.source_count, summary.summed_at, summary.segment) == (3, LATER, "")
+    assert summary.feature == version.feature
+
+
+def test_summing_again_changes_nothing(version):
+    some_traffic(version, n=30)
+    summed()
+    before = stored()
+    assert summed(LATER + HOUR) == []
+    assert stored() == before
+    Look.objects.all().delete()
+    assert summed(LATER + HOUR) == ["1 runs of hours to sum", "summed 5 hours"]
+    assert stored() == [{**row, "summed_at": LATER + HOUR} for row in before]
+
+
+def test_versions_are_counted_apart(version):
+    other = make_version(version.feature)
+    make_prediction(version)
+    for _ in range(2):
+        make_prediction(other)
+    summed()
+    assert (counts_of(version).n, counts_of(other).n) == (1, 2)
+
+
+def test_a_late_prediction_is_added_to_its_old_hour(version):
+    make_prediction(version)
+    summed()
+    make_prediction(version, occurred_at=NOON + MICROSECOND, received_at=LATER + HOUR)
+    summed(LATER + 2 * HOUR)
+    assert counts_of(version).n == 2
+
+
+def test_late_truth_touches_only_its_hours(version):
+    make_prediction(version)
+    late = make_prediction(version, occurred_at=NOON + 2 * HOUR)
+    summed()
+    untouched = HourlySummary.objects.values().get(hour=NOON)
+    make_outcome(late, truth="on_time", received_at=LATER + HOUR)
+    hours, _ = changed_hours(now=LATER + 2 * HOUR)
+    assert hours == {(version.pk, NOON + 2 * HOUR)}
+    summed(LATER + 2 * HOUR)
+    assert HourlySummary.objects.values().get(hour=NOON) == untouched
+    assert counts_of(version, NOON + 2 * HOUR).confusion() == {("late", "on_time"): 1}
+    assert counts_of(version).confusion() == {}
+
+
+def test_a_truth_that_came_before_its_prediction_is_joined(version):
+    Outcome.objects.create(
+        feature=version.feature,
+        external_id="p1",
+        truth_label="late",
+        observed_at=NOON - HOUR,
+        received_at=NOON - HOUR,
+        fingerprint=1,
+    )
+    assert summed(NOON) == []
+    make_prediction(version, "p1", label="late")
+    summed()
+    assert counts_of(version).confusion() == {("late", "late"): 1}
+    assert sum(counts_of(version).lag.values()) == 1
+
+
+def test_a_truth_of_another_features_prediction_of_the_same_id_is_not_joined(version):
+    make_prediction(version, "p1")
+    make_outcome(make_prediction(make_version(), "p1"))
+    summed()
+    assert counts_of(version).confusion() == {}
+
+
+@pytest.mark.parametrize("order", [(1, 2), (2, 1)])
+def test_the_newest_observed_truth_holds_whatever_came_first(version, order):
+    prediction = make_prediction(version)
+    for hours in order:
+        truth = "late" if hours == 2 else "on_time"
+        make_outcome(prediction, truth=truth, observed_at=NOON + hours * HOUR, received_at=NOON + HOUR)
+    summed()
+    assert counts_of(version).confusion() == {("late", "late"): 1}
+    assert counts_of(version).lag == {bin_by_hand(2): 1}
+
+
+def test_a_correction_takes_the_place_of_the_truth_that_was_summed(version):
+    prediction = make_prediction(version)
+    make_outcome(prediction, truth="late")
+    summed()
+    make_outcome(prediction, truth="on_time", observed_at=NOON + 3 * HOUR, received_at=LATER + HOUR)
+    assert summed(LATER + 2 * HOUR) == ["1 runs of hours to sum", "summed 1 hours"]
+    assert counts_of(version).confusion() == {("late", "on_time"): 1}
+    assert counts_of(version).n == 1
+
+
+def test_an_hour_begins_with_its_first_microsecond(version):
+    for at in (NOON - MICROSECOND, NOON, NOON + HOUR - MICROSECOND, NOON + HOUR):
+        make_prediction(version, occurred_at=at)
+    summed()
+    found = dict(HourlySummary.objects.values_list("hour", "source_count"))
+    assert found == {NOON - HOUR: 1, NOON: 2, NOON + HOUR: 1}
+
+
+def test_hours_are_those_of_utc_when_clocks_change_and_where_they_stand_half_an_hour_off(version):
+    berlin, kolkata = ZoneInfo("Europe/Berlin"), ZoneInfo("Asia/Kolkata")
+    twice = [datetime(2025, 10, 26, 2, 30, tzinfo=berlin, fold=fold) for fold in (0, 1)]
+    for at in (*twice, datetime(2025, 10, 26, 6, 10, tzinfo=kolkata)):
+        make_prediction(version, occurred_at=at.astimezone(UTC))
+    with timezone.override(kolkata):
+        summed()
+    found = dict(HourlySummary.objects.values_list("hour", "source_count"))
+    midnight = datetime(2025, 10, 26, tzinfo=UTC)
+    assert found == {midnight: 2, midnight + HOUR: 1}
+
+
+def test_a_score_of_exactly_one_falls_in_the_last_bin(version):
+    make_prediction(version, score=1.0)
+    make_prediction(version, score=0.0)
+    summed()
+    assert counts_of(version).joint == {("late", 999, None): (1, 1.0), ("late", 0, None): (1, 0.0)}
+    assert set(counts_of(version).population()) == {("late", 19), ("late", 0)}
+
+
+def test_a_prediction_without_a_score_has_a_cell_of_its_own(version):
+    make_prediction(version, label="late", score=None)
+    summed()
+    assert counts_of(version).joint == {("late", None, None): (1, 0.0)}
+
+
+@pytest.mark.parametrize("kind", ["number", "output"])
+def test_numbers_and_free_output_are_counted_without_a_label(kind):
+    version = make_version(make_feature(answer_kind=kind))
+    prediction = make_prediction(version, latency_ms=20.0)
+    make_outcome(prediction, truth=41.0 if kind == "number" else "hello")
+    summed()
+    counts = counts_of(version)
+    assert (counts.n, counts.joint) == (1, {})
+    assert counts.measures["latency_ms"] == {bin_by_hand(20.0): 1}
+    assert sum(counts.lag.values()) == 1
+
+
+def test_an_input_is_missing_when_it_is_not_there_or_null(version):
+    for inputs in (None, {}, {"carrier": None}, {"carrier": "", "km": 0}, {"carrier": "X", "km": False}):
+        make_prediction(version, inputs=inputs)
+    summed()
+    assert counts_of(version).missing == {"carrier": 3, "km": 3}
+
+
+def test_a_cost_of_zero_is_counted_and_one_that_was_not_sent_is_not(version):
+    make_prediction(version, latency_ms=0.0, cpu_ms=None)
+    summed()
+    payload = HourlySummary.objects.get().payload
+    assert payload["measures"] == {"latency_ms": {"zero": 1}, "cpu_ms": {}, "rss_mb": {}}
+
+
+def test_what_arrives_while_its_hour_is_being_summed_is_summed_after_it(version):
+    make_prediction(version)
+    jobs.enter_job("sum_up", run_after=LATER, now=LATER)
+    (look,) = jobs.claim_due(now=LATER, limit=1)
+    jobs.run(look.id, look.token, now=LATER)
+    (claimed,) = jobs.claim_due(now=LATER, limit=1)
+    write = tasks.sum_hours(Job.objects.get(pk=claimed.id).key, LATER)
+    make_prediction(version, received_at=LATER + SECOND, occurred_at=NOON)
+    work("sum_up", now=LATER + 30 * SECOND)
+    write()
+    Job.objects.filter(pk=claimed.id).update(state="done", token="", lease_until=None)
+    work("sum_up", now=LATER + 60 * SECOND)
+    assert counts_of(version).n == 2
+
+
+def test_a_job_that_was_overtaken_does_not_write_older_counts(version):
+    make_prediction(version)
+    hour = {"version_id": version.pk, "start": NOON, "end": NOON + HOUR}
+    slow = prepare_summaries(**hour, now=LATER)
+    make_prediction(version, occurred_at=NOON + SECOND)
+    fast = prepare_summaries(**hour, now=LATER + SECOND)
+    assert (fast(), slow()) == (1, 1)
+    assert counts_of(version).n == 2
+
+
+def test_a_run_joins_hours_up_to_a_day_apart_and_no_further():
+    a_day, more = timedelta(days=1), timedelta(days=1, hours=1)
+    assert list(runs({(1, NOON), (1, NOON + a_day)})) == [(1, NOON, NOON + a_day + HOUR)]
+    assert list(runs({(1, NOON), (1, NOON + more)})) == [
+        (1, NOON, NOON + HOUR),
+        (1, NOON + more, NOON + more + HOUR),
+    ]
+
+
+def test_a_run_is_no_longer_than_three_hundred_hours():
+    found = list(runs({(1, NOON + i * HOUR) for i in range(700)}))
+    assert [(end - start) / HOUR for _, start, end in found] == [300, 300, 100]
+    assert [start for _, start, _ in found[1:]] == [end for *_, end in found[:-1]]
+
+
+def test_a_run_is_of_one_version():
+    assert list(runs({(2, NOON), (1, NOON)})) == [(1, NOON, NOON + HOUR), (2, NOON, NOON + HOUR)]
+    assert list(runs(set())) == []
+
+
+def test_many_runs_sum_what_one_would(version):
+    for days in (0, 3, 6):
+        make_prediction(version, occurred_at=NOON - timedelta(days=days))
+    assert summed() == ["3 runs of hours to sum", *["summed 1 hours"] * 3]
+    assert sum(HourlySummary.objects.values_list("source_count", flat=True)) == 3

@@ -1,0 +1,115 @@
+"""Threads on one queue, each with a connection of its own; on SQLite they need a file to meet in."""
+
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
+import pytest
+from django.core.management import call_command
+from django.db import connection, connections
+
+from reviews.actions.desk import claim_next, set_policy, submit
+from reviews.actions.draw import draw_received
+from reviews.errors import LeaseLost
+from reviews.models import Assignment, Judgment, ReviewItem
+from tests.factories import NOON, make_feature, make_membership, make_prediction, make_user, make_version
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def shared_database(tmp_path, transactional_db):
+    if connection.vendor != "sqlite":
+        yield
+        return
+    in_memory = connections["default"]
+    settings = in_memory.settings_dict
+    name, settings["NAME"] = settings["NAME"], str(tmp_path / "race.sqlite3")
+    del connections["default"]
+    call_command("migrate", verbosity=0)
+    yield
+    connections["default"].close()
+    settings["NAME"] = name
+    connections["default"] = in_memory
+
+
+@pytest.fixture
+def feature(shared_database):
+    feature = make_feature("claims")
+    set_policy(feature=feature, user=None, now=NOON, design="all")
+    return feature
+
+
+def fill(feature, n):
+    version = make_version(feature)
+    for i in range(n):
+        make_prediction(version, f"p{i}", occurred_at=NOON)
+
+
+def together(work, arguments):
+    """Do work(argument) for each, all at the same moment; answers in the order of the arguments."""
+    start = Barrier(len(arguments))
+
+    def one(argument):
+        try:
+            start.wait()
+            return work(argument)
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(len(arguments)) as pool:
+        return list(pool.map(one, arguments))
+
+
+def later(n=1):
+    return NOON.replace(hour=12 + n)
+
+
+def test_twenty_reviewers_of_twelve_cases_get_twelve_different_ones(feature):
+    fill(feature, 12)
+    draw_received(now=later())
+    people = [make_membership(make_user(), feature).user for _ in range(20)]
+    claimed = together(lambda person: claim_next(reviewer=person, features=[feature], now=later()), people)
+    got = [assignment.pk for assignment in claimed if assignment]
+    assert len(got) == len(set(got)) == 12
+    assert Assignment.objects.filter(state="leased").count() == 12
+    assert ReviewItem.objects.filter(state="in_review").count() == 12
+
+
+def test_one_reviewer_claiming_eight_times_at_once_holds_one_case(feature):
+    fill(feature, 12)
+    draw_received(now=later())
+    ann = make_membership(make_user(), feature).user
+    claimed = together(lambda _: claim_next(reviewer=ann, features=[feature], now=later()), range(8))
+    assert len({assignment.pk for assignment in claimed}) == 1
+    assert Assignment.objects.filter(state="leased").count() == 1
+
+
+@pytest.mark.parametrize("keys", ["same", "own"])
+def test_one_answer_sent_eight_times_at_once_is_one_judgment(feature, keys):
+    fill(feature, 1)
+    draw_received(now=later())
+    ann = make_membership(make_user(), feature).user
+    case = claim_next(reviewer=ann, features=[feature], now=later())
+
+    def answer(n):
+        try:
+            return submit(
+                assignment_id=case.pk,
+                token=case.lease_token,
+                reviewer=ann,
+                verdict="right",
+                idempotency_key=f"k{n if keys == 'own' else 0}",
+                now=later(),
+            ).pk
+        except LeaseLost:
+            return None
+
+    stored = [pk for pk in together(answer, range(8)) if pk]
+    assert len(stored) == (8 if keys == "same" else 1)
+    assert Judgment.objects.count() == len(set(stored)) == 1
+
+
+def test_two_draws_at_once_draw_what_one_draws(feature):
+    fill(feature, 40)
+    assert max(together(lambda _: draw_received(now=later()), range(2))) > 0
+    assert ReviewItem.objects.count() == Assignment.objects.count() == 40
