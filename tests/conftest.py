@@ -6,7 +6,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 from django.conf import settings as django_settings
-from django.core.cache import cache
+from django.core.cache import cache, caches
 from django.test import Client
 
 OURS = str(Path(__file__).parent.parent / "templates")
@@ -36,6 +36,7 @@ def _settings_for_tests(tmp_path_factory):
     if django_settings.REDIS_URL:
         django_settings.REDIS_URL = own_redis_database(django_settings.REDIS_URL)
         django_settings.CACHES["default"]["LOCATION"] = django_settings.REDIS_URL
+        caches["default"] = caches.create_connection("default")  # the open one has the address of before
     # Set up while pytest captured some test's output: a stream that is closed when that test ends.
     (handler,) = [each for each in logging.getLogger().handlers if type(each) is logging.StreamHandler]
     with open(os.devnull, "w") as nowhere:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import schemathesis
 from django.core.signals import request_finished, request_started
-from django.core.wsgi import get_wsgi_application
+from django.core.handlers.wsgi import WSGIHandler
 from django.db import close_old_connections, transaction
 from django.utils import timezone
 from hypothesis import HealthCheck, settings
@@ -32,7 +32,7 @@ EXAMPLES = 15  # drawn ones, for each operation and caller; those at the edges o
 
 @functools.cache
 def made():
-    return get_wsgi_application()
+    return WSGIHandler()
 
 
 def application(environ, start_response):

@@ -5,6 +5,7 @@ import json
 import re
 import socket
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -43,6 +44,11 @@ class Service:
     def post(self, body, path="/api/v1/predictions/", *, Content_Type=JSON, **headers):
         body = body if isinstance(body, bytes) else json.dumps(body).encode()
         return self.ask("POST", path, body, Content_Type=Content_Type, **headers)
+
+    def warm_up(self, body):
+        """So many at once that every web process serves some, and has loaded what it loads on first use."""
+        with ThreadPoolExecutor(8) as pool:
+            assert {answer.status for answer in pool.map(self.post, [body] * 80)} == {200}
 
     def raw(self, *parts, timeout=30):
         """Whatever comes back for these bytes, sent as they are, until the server closes."""

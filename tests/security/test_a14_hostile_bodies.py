@@ -18,6 +18,7 @@ GIB = 1024**3
 def service(tmp_path_factory):
     with sending(tmp_path_factory.mktemp("installation")) as running:
         assert running.post(message("predictions", 0)).status == 201
+        running.warm_up(message("predictions", 0))
         yield running
 
 

@@ -3,9 +3,9 @@
 from collections import Counter
 from typing import Any
 
-from celery import current_app
 from django.core.management.base import BaseCommand
 from django.utils import timezone
+from django.utils.module_loading import autodiscover_modules
 
 from feedback.actions import jobs
 
@@ -17,7 +17,7 @@ class Command(BaseCommand):
     help = "Run all background work that is due: draw, sum up, conclude. For tests, cron and small installations."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        current_app.loader.import_default_modules()
+        autodiscover_modules("tasks")
         done: Counter[str] = Counter()
         for _ in range(MOST_ROUNDS):
             said = self.round(done)
