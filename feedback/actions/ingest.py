@@ -1,7 +1,7 @@
 """Recording what services post: good items are stored, the others named with the reason."""
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, TypeVar
@@ -12,7 +12,7 @@ from msgspec.json import Decoder
 
 from feedback.ingest.checking import EVENT, FEEDBACK, OUTCOME, PREDICTION, Checked, Item, check_items
 from feedback.ingest.decode import RawItem
-from feedback.ingest.items import OutcomeItem, PredictionItem, Refusal, SentOnce
+from feedback.ingest.items import OutcomeItem, PredictionItem, Refusal, SentOnce, Wrong
 from feedback.ingest.rows import (
     EVENT_COLUMNS,
     FEEDBACK_COLUMNS,
@@ -30,6 +30,8 @@ CHUNK = 5000
 # Reviews and metrics look back two minutes from what they have seen: what commits must have been received within.
 LONGEST_S = 60
 ASKED = ("slug", "name", "answer_kind", "auto_register_versions")  # of a feature: the rest is long
+WITH_FEATURE = tuple(f"feature__{name}" for name in ASKED)
+ASKED_OF_VERSION = ("id", "name", "labels", "is_auto_registered", "deployed_at")
 ANSWER_FIELDS = {"label": "label", "number": "value", "output": "output"}
 
 Key = tuple[int, str]
@@ -93,16 +95,18 @@ def record_predictions(*, items: Sequence[RawItem], features: QuerySet[Feature],
     batch again, or two at once, stores each item once and counts it as created once. Raises OperationalError
     when it takes over a minute: then it is to be sent again.
     """
-    batch = _open(items, PREDICTION, features, now)
-    batch.keep(lambda item: _wrong_answer(item, batch.features[item.feature]))
-    versions = _versions_of(batch)
-    batch.keep(lambda item: _wrong_version(item, batch.features[item.feature], versions))
-    return _record_once(
-        batch,
-        Prediction,
-        PREDICTION_COLUMNS,
-        lambda one, feature: prediction_row(one, versions[feature.id, one.item.version], now),
-    )
+    versions: dict[Key, ModelVersion] = {}
+    batch = _open(items, PREDICTION, features, now, lambda good: _features_with_versions(good, features, versions))
+    wanted = {slug: ANSWER_FIELDS[feature.answer_kind] for slug, feature in batch.features.items()}
+    if any(one.item.answer != wanted[one.item.feature] for one in batch.good):
+        batch.keep(lambda item: _wrong_answer(item, batch.features[item.feature]))
+    _register_versions(batch, versions)
+
+    def row_of(one: Checked[PredictionItem], feature: Feature) -> Row:
+        version = versions.get((feature.id, one.item.version))
+        return prediction_row(one, _fitting(one.item, feature, version), now)
+
+    return _record_once(batch, Prediction, PREDICTION_COLUMNS, row_of)
 
 
 def record_outcomes(*, items: Sequence[RawItem], features: QuerySet[Feature], now: datetime) -> Receipt:
@@ -143,16 +147,26 @@ def record_feedback(*, items: Sequence[RawItem], features: QuerySet[Feature], no
 
 
 def _open(
-    items: Sequence[RawItem], decoder: Decoder[Item], features: QuerySet[Feature], now: datetime
+    items: Sequence[RawItem],
+    decoder: Decoder[Item],
+    features: QuerySet[Feature],
+    now: datetime,
+    find: Callable[[Sequence[Checked[Item]]], dict[str, Feature]] = lambda good: {},
 ) -> Batch[Item]:
-    """The items that are right by themselves and of a feature that the sender may see."""
+    """The items that are right by themselves and of a feature that the sender may see.
+
+    find: features that come with something else, and so need no query of their own.
+    """
     started = time.monotonic()
     good, refused = check_items(items, decoder, now=now)
     slugs = {one.item.feature for one in good}
-    asked = features.filter(slug__in=slugs).only(*ASKED).order_by() if slugs else ()
-    found = {feature.slug: feature for feature in asked}
+    found = find(good)
+    if missing := slugs - found.keys():
+        asked = features.filter(slug__in=missing).only(*ASKED).order_by()
+        found |= {feature.slug: feature for feature in asked}
     batch = Batch(started, now, len(items), found, good, refused)
-    batch.keep(lambda item: None if item.feature in found else _unknown(item.feature))
+    if len(found) < len(slugs):
+        batch.keep(lambda item: None if item.feature in found else _unknown(item.feature))
     return batch
 
 
@@ -172,10 +186,10 @@ def _record_once(
         return inserted
 
     inserted = in_one_transaction(store, n_rows=len(fresh))
-    stored = _stored_fingerprints(model, [key for key in fresh if key not in inserted])
-    for key, (one, _) in fresh.items():
-        if key in inserted:
-            continue
+    left = [key for key in fresh if key not in inserted] if len(inserted) < len(fresh) else []
+    stored = _stored_fingerprints(model, left)
+    for key in left:
+        one = fresh[key][0]
         if stored.get(key) == one.fingerprint:
             duplicates += 1
         else:
@@ -186,15 +200,23 @@ def _record_once(
 def _distinct(
     batch: Batch[Once], row_of: Callable[[Checked[Once], Feature], Row]
 ) -> tuple[dict[Key, tuple[Checked[Once], Row]], int]:
-    """The first of each id in the batch with its row, and how many repeat one with the same content."""
+    """The first of each id in the batch with its row, and how many repeat one with the same content.
+
+    row_of raises Wrong for an item that does not fit its feature after all.
+    """
     fresh: dict[Key, tuple[Checked[Once], Row]] = {}
     duplicates = 0
     for one in batch.good:
-        feature = batch.feature_of(one)
-        twin = fresh.get((feature.id, one.item.id))
-        if twin is None:
-            fresh[feature.id, one.item.id] = one, row_of(one, feature)
-        elif twin[0].fingerprint == one.fingerprint:
+        feature = batch.features[one.item.feature]
+        try:
+            made = one, row_of(one, feature)
+        except Wrong as wrong:
+            batch.refuse(one, (wrong.code, wrong.field, str(wrong)))
+            continue
+        twin = fresh.setdefault((feature.id, one.item.id), made)
+        if twin is made:
+            continue
+        if twin[0].fingerprint == one.fingerprint:
             duplicates += 1
         else:
             batch.refuse(one, _conflict("The same id with other content stands earlier in this batch."))
@@ -216,17 +238,16 @@ def _wrong_answer(item: PredictionItem, feature: Feature) -> Why | None:
     return None
 
 
-def _wrong_version(item: PredictionItem, feature: Feature, versions: dict[Key, ModelVersion]) -> Why | None:
-    version = versions.get((feature.id, item.version))
+def _fitting(item: PredictionItem, feature: Feature, version: ModelVersion | None) -> ModelVersion:
+    """The version that gave this answer. Raises Wrong where there is none, or where it declares other labels."""
     if version is None:
-        return "unknown_version", "version", f"{feature.name} has no version {item.version}."
-    if not version.labels:
-        return None
-    if item.label is not None and item.label not in version.labels:
-        return "invalid", "label", f"Version {version.name} does not declare this label."
-    if item.probabilities and not item.probabilities.keys() <= set(version.labels):
-        return "invalid", "probabilities", f"Version {version.name} does not declare all of these labels."
-    return None
+        raise Wrong("unknown_version", "version", f"{feature.name} has no version {item.version}.")
+    if version.labels:
+        if item.label is not None and item.label not in version.labels:
+            raise Wrong("invalid", "label", f"Version {version.name} does not declare this label.")
+        if item.probabilities and not item.probabilities.keys() <= set(version.labels):
+            raise Wrong("invalid", "probabilities", f"Version {version.name} lacks one of these labels.")
+    return version
 
 
 def _wrong_truth(item: OutcomeItem, feature: Feature) -> Why | None:
@@ -238,14 +259,37 @@ def _wrong_truth(item: OutcomeItem, feature: Feature) -> Why | None:
     return None
 
 
-def _versions_of(batch: Batch[PredictionItem]) -> dict[Key, ModelVersion]:
-    """The versions that the items name; those of a feature that allows it are made on first sight."""
+def _features_with_versions(
+    good: Sequence[Checked[PredictionItem]], features: QuerySet[Feature], versions: dict[Key, ModelVersion]
+) -> dict[str, Feature]:
+    """The features of the named versions that are there; these are added to versions.
+
+    One query for both, of plain values: to make models of a join takes as long as a second query.
+    """
+    found: dict[str, Feature] = {}
+    slugs, names = {one.item.feature for one in good}, sorted({one.item.version for one in good})
+    known = ModelVersion.objects.filter(feature__slug__in=slugs)
+    if features.query.has_filters():
+        known = known.filter(feature__in=features)
+    for start in range(0, len(names), CHUNK):
+        some = known.filter(name__in=names[start : start + CHUNK]).order_by()
+        for pk, *row in some.values_list("feature", *WITH_FEATURE, *ASKED_OF_VERSION):
+            feature = Feature(pk, **dict(zip(ASKED, row, strict=False)))
+            of_version = dict(zip(ASKED_OF_VERSION, row[len(ASKED) :], strict=True))
+            version = ModelVersion(feature=found.setdefault(feature.slug, feature), **of_version)
+            versions[pk, version.name] = version
+    return found
+
+
+def _register_versions(batch: Batch[PredictionItem], versions: dict[Key, ModelVersion]) -> None:
+    """Make those of a feature that allows it on first sight, and add them to versions."""
+    may_register = {feature.pk for feature in batch.features.values() if feature.auto_register_versions}
+    if not may_register and not any(version.is_auto_registered for version in versions.values()):
+        return
     first_seen: dict[Key, datetime] = {}
     for one in batch.good:
         key, seen_at = (batch.feature_of(one).id, one.item.version), one.item.occurred_at or batch.now
         first_seen[key] = min(first_seen.get(key, seen_at), seen_at)
-    versions = _known_versions(first_seen)
-    may_register = {feature.pk for feature in batch.features.values() if feature.auto_register_versions}
     missing = sorted(key for key in first_seen if key not in versions and key[0] in may_register)
     if missing:
         # Another batch may register the same one now; whichever comes second finds it. Sorted: no deadlock.
@@ -262,10 +306,9 @@ def _versions_of(batch: Batch[PredictionItem]) -> dict[Key, ModelVersion]:
             ],
             ignore_conflicts=True,
         )
-        versions = _known_versions(first_seen)
+        _features_with_versions(batch.good, Feature.objects.all(), versions)
     for key in first_seen.keys() & versions.keys():
         _deployed_by(versions[key], first_seen[key])
-    return versions
 
 
 def _deployed_by(version: ModelVersion, seen_at: datetime) -> None:
@@ -273,17 +316,6 @@ def _deployed_by(version: ModelVersion, seen_at: datetime) -> None:
     if version.is_auto_registered and version.deployed_at is not None and seen_at < version.deployed_at:
         # The condition again: another batch may tell of an earlier answer at this moment.
         ModelVersion.objects.filter(pk=version.pk, deployed_at__gt=seen_at).update(deployed_at=seen_at)
-
-
-def _known_versions(keys: Iterable[Key]) -> dict[Key, ModelVersion]:
-    pks, names = {pk for pk, _ in keys}, sorted({name for _, name in keys})
-    return {
-        (version.feature_id, version.name): version
-        for start in range(0, len(names), CHUNK)
-        for version in ModelVersion.objects.filter(
-            feature__in=pks, name__in=names[start : start + CHUNK]
-        ).order_by()
-    }
 
 
 def _stored_fingerprints(model: type[models.Model], keys: Sequence[Key]) -> dict[Key, int]:

@@ -1,10 +1,10 @@
 """Bulk posting. msgspec decodes straight from bytes: no DRF parser or serializer on this path."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from typing import Any, NoReturn
 
-from django.http import HttpRequest, JsonResponse, UnreadablePostError
+import msgspec
+from django.http import HttpRequest, HttpResponse, UnreadablePostError
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiExample, extend_schema, inline_serializer
 from rest_framework import exceptions, serializers
@@ -88,12 +88,12 @@ STORED = OpenApiExample(
 )
 
 
-def answer(receipt: Receipt) -> JsonResponse:
+def answer(receipt: Receipt) -> HttpResponse:
     if receipt.refused:
         status = 422 if len(receipt.refused) == receipt.received else 207
     else:
         status = 201 if receipt.created else 200
-    return JsonResponse(asdict(receipt), status=status)
+    return HttpResponse(msgspec.json.encode(receipt), content_type="application/json", status=status)
 
 
 class Sending(APIView):
@@ -115,7 +115,7 @@ class Predictions(Sending):
         responses=ANSWERS,
         examples=[OpenApiExample("One prediction", value=PREDICTION, request_only=True), STORED],
     )
-    def post(self, request: Request) -> JsonResponse:
+    def post(self, request: Request) -> HttpResponse:
         return _record(request, "predictions", record_predictions)
 
 
@@ -128,7 +128,7 @@ class Outcomes(Sending):
         responses=ANSWERS,
         examples=[OpenApiExample("One outcome", value=OUTCOME, request_only=True), STORED],
     )
-    def post(self, request: Request) -> JsonResponse:
+    def post(self, request: Request) -> HttpResponse:
         return _record(request, "outcomes", record_outcomes)
 
 
@@ -145,7 +145,7 @@ class Events(Sending):
             STORED,
         ],
     )
-    def post(self, request: Request) -> JsonResponse:
+    def post(self, request: Request) -> HttpResponse:
         return _record(request, "events", record_events)
 
 
@@ -162,11 +162,11 @@ class Feedback(Sending):
             STORED,
         ],
     )
-    def post(self, request: Request) -> JsonResponse:
+    def post(self, request: Request) -> HttpResponse:
         return _record(request, "feedback", record_feedback)
 
 
-def _record(request: Request, endpoint: str, record: Callable[..., Receipt]) -> JsonResponse:
+def _record(request: Request, endpoint: str, record: Callable[..., Receipt]) -> HttpResponse:
     key, features = request.auth, features_for(request)
     assert isinstance(key, ApiKey)  # noqa: S101  for the type checker: nobody else has the scope
     try:

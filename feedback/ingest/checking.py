@@ -3,8 +3,9 @@
 import hashlib
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -61,30 +62,53 @@ class Checked(Struct, Generic[Item], frozen=True, gc=False):
 
 
 def check_items(
-    items: Iterable[RawItem], decoder: "msgspec.json.Decoder[Item]", *, now: datetime
+    items: Sequence[RawItem], decoder: "msgspec.json.Decoder[Item]", *, now: datetime
 ) -> tuple[list[Checked[Item]], list[Refusal]]:
     """The good ones, and why the others are refused. decoder: of the items' shape."""
     good: list[Checked[Item]] = []
     refused: list[Refusal] = []
+    together = _decoded_together(items, decoder.type)
     for place, raw in enumerate(items):
-        body = bytes(raw)
         try:
-            item = _checked(body, decoder, now)
-            good.append(Checked(place, item, _fingerprint(item, body)))
+            item = together[place] if together else _decoded(bytes(raw), decoder)
+            _check_fields(item, now)
+            good.append(Checked(place, item, 0))
         except Wrong as wrong:
-            refused.append(Refusal(place, _sent_id(body, decoder.type), wrong.code, wrong.field, str(wrong)))
-    return good, refused
+            refused.append(_refusal(place, raw, decoder, wrong))
+    return _with_fingerprints(good, items, decoder, refused), refused
 
 
-def _checked(body: bytes, decoder: "msgspec.json.Decoder[Item]", now: datetime) -> Item:
-    item = _decoded(body, decoder)
+def _refusal(place: int, raw: RawItem, decoder: "msgspec.json.Decoder[Item]", wrong: Wrong) -> Refusal:
+    return Refusal(place, _sent_id(bytes(raw), decoder.type), wrong.code, wrong.field, str(wrong))
+
+
+def _decoded_together(items: Sequence[RawItem], shape: type[Item]) -> list[Item] | None:
+    """All items at once, four times as fast as one by one; None where one of them needs a closer look.
+
+    Only of an array, whose items are each valid JSON: two broken lines may be one item when joined.
+    """
+    if not items or not isinstance(items[0], msgspec.Raw):
+        return None
+    body = b"[%b]" % b",".join(items)
+    is_plain = b"\\u0000" not in body and LONG_NUMBER not in body.translate(DIGITS)
+    if not is_plain or any(len(raw) > MOST_ITEM_BYTES or is_too_deep(raw) for raw in map(bytes, items)):
+        return None
+    try:
+        return _many(shape).decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+@cache
+def _many(shape: type[Item]) -> "msgspec.json.Decoder[list[Item]]":
+    return msgspec.json.Decoder(list[shape])  # type: ignore[valid-type]  # made once for each of four shapes
+
+
+def _check_fields(item: Sent, now: datetime) -> None:
     item.check()
     sent_at = getattr(item, item.at_field)
     if sent_at is not None:
         setattr(item, item.at_field, _instant(sent_at, item.at_field, now))
-    if item.free_fields and LONG_NUMBER in body.translate(DIGITS):
-        _check_integers(item)
-    return item
 
 
 def _decoded(body: bytes, decoder: "msgspec.json.Decoder[Item]") -> Item:
@@ -98,6 +122,8 @@ def _decoded(body: bytes, decoder: "msgspec.json.Decoder[Item]") -> Item:
         raise _in_our_words(error) from error
     if b"\\u0000" in body and NUL.search(body):
         raise Wrong("invalid", _field_with_nul(item), NOT_KEPT)
+    if item.free_fields and LONG_NUMBER in body.translate(DIGITS):
+        _check_integers(item)
     return item
 
 
@@ -137,27 +163,49 @@ def _has_huge_integer(value: Any) -> bool:
     return isinstance(value, list) and any(_has_huge_integer(inner) for inner in value)
 
 
-def _fingerprint(item: Sent, body: bytes) -> int:
-    """A signed 64-bit number of the item as sent: the same content, the same number.
+def _with_fingerprints(
+    good: list[Checked[Item]],
+    items: Sequence[RawItem],
+    decoder: "msgspec.json.Decoder[Item]",
+    refused: list[Refusal],
+) -> list[Checked[Item]]:
+    """Each with a signed 64-bit number of its content as sent: the same content, the same number.
 
-    Order of keys and the offset of times make no difference; a default that is filled in later is no part.
+    Order of keys and the offset of times make no difference; a default that is filled in later is no part. A key
+    that stands twice is refused here: msgspec keeps the last one in silence.
     """
-    canonical = CANONICAL.encode(item)
-    _check_keys(body, canonical)
+    canonical = CANONICAL.encode_lines([one.item for one in good])
+    are_whole = _lost_no_key(b"".join(items), canonical)
+    kept = []
+    for one, line in zip(good, canonical.split(b"\n"), strict=False):  # a newline ends the last one, too
+        try:
+            if not are_whole:
+                _check_keys(bytes(items[one.place]), line)
+            kept.append(Checked(one.place, one.item, _fingerprint(line)))
+        except Wrong as wrong:
+            refused.append(_refusal(one.place, items[one.place], decoder, wrong))
+    return kept
+
+
+def _fingerprint(canonical: bytes) -> int:
     return int.from_bytes(hashlib.blake2b(canonical, digest_size=8).digest(), "big", signed=True)
 
 
-def _check_keys(body: bytes, canonical: bytes) -> None:
-    """Refuse a key that stands twice: msgspec keeps the last one in silence.
+def _lost_no_key(body: bytes, canonical: bytes) -> bool:
+    """Whether the canonical form has as many keys as the body, so that none stood twice.
 
-    Where the canonical form has as many keys as the body, none was lost. Where it has fewer (nulls are left out
-    of it), or where escapes or space before a colon make the count unsafe, a slow look decides.
+    Where it has fewer (nulls are left out of it), or where escapes or space before a colon make the count unsafe,
+    it is not known.
     """
     is_unsafe = b"\\" in body or b" :" in body or b"\t" in body or b"\n" in body or b"\r" in body
-    if not is_unsafe and body.count(KEY) == canonical.count(KEY):
-        return
-    # Numbers are not looked at here; Python would refuse to read one of 5,000 digits.
-    json.loads(body, object_pairs_hook=_once_each, parse_int=len, parse_float=len)
+    return not is_unsafe and body.count(KEY) == canonical.count(KEY)
+
+
+def _check_keys(body: bytes, canonical: bytes) -> None:
+    """Refuse a key that stands twice."""
+    if not _lost_no_key(body, canonical):
+        # Numbers are not looked at here; Python would refuse to read one of 5,000 digits.
+        json.loads(body, object_pairs_hook=_once_each, parse_int=len, parse_float=len)
 
 
 def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -117,8 +117,8 @@ def _without_halves(body: bytes) -> bytes:
 
 def _lines(body: bytes) -> list[bytes]:
     items = []
-    for line in BytesIO(body):
-        if not line.isspace():
+    for line in map(bytes.strip, BytesIO(body)):
+        if line:
             items.append(line)
             if len(items) > MOST_ITEMS:
                 raise Unreadable(413, TOO_MANY)

@@ -22,7 +22,7 @@ from tests.benchmarks.report import has_drifted, median, publish, table
 from tests.faults.installation import PROC, free_port, installed
 
 REPEAT = 3
-ROWS = 60_000
+ROWS = 240_000
 MILLION = 1_000_000
 SINGLES = 1_500
 CLIENTS = 4  # connections that post at once: two a web process, so that none waits for its client

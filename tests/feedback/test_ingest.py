@@ -281,6 +281,29 @@ def test_nan_and_broken_lines_of_ndjson_leave_the_others_alone(service, version)
     assert [r["code"] for r in answer.json()["refused"]] == ["invalid", "invalid"]
 
 
+def test_broken_lines_that_would_be_items_when_joined_are_refused(service, version):
+    whole = json.dumps(item()).encode()
+    body = b"\n".join([whole + b"," + json.dumps(item("p2")).encode(), whole[:-1], whole[1:]])
+    answer = post(service, body, "application/x-ndjson")
+    assert (answer.status_code, Prediction.objects.count()) == (422, 0)
+
+
+def test_a_key_that_stands_twice_is_found_among_many_items(service, version):
+    items = [json.dumps(item(f"p{i}")) for i in range(40)]
+    items[7] = items[7][:-1] + ', "label": "on_time"}'
+    answer = post(service, f"[{', '.join(items)}]".encode(), "application/json")
+    assert (answer.status_code, answer.json()["created"]) == (207, 39)
+    assert [(r["index"], r["field"]) for r in answer.json()["refused"]] == [(7, "label")]
+
+
+def test_an_item_counts_for_itself_whatever_stands_beside_it(service, version):
+    """Decoded together or one by one: the same fingerprint."""
+    assert post(service, [item("p0"), item("p1", inputs={"a": 1})]).status_code == 201
+    beside = item("p2", inputs={"text": "a\\b", "n": 12345678901234567890123})
+    answer = post(service, [item("p0"), beside, item("p1", inputs={"a": 1})])
+    assert (answer.json()["duplicates"], answer.json()["refused"][0]["field"]) == (2, "inputs")
+
+
 @pytest.mark.parametrize(
     ("body", "encoding", "status"),
     [
