@@ -9,12 +9,12 @@ run: .venv/installed
 	@exec .venv/bin/python manage.py up --demo --end-with-parent $$PPID --port $(PORT)
 
 test: .venv/installed-dev
-	@.venv/bin/python -m pytest -n 2 --dist loadgroup
+	@.venv/bin/python -m pytest -n 3 --dist loadgroup
 
 test-services: .venv/installed-dev
 	@DATABASE_URL="$${DATABASE_URL:-postgres://postgres@127.0.0.1:5432/postgres}" \
 	 REDIS_URL="$${REDIS_URL:-redis://127.0.0.1:6379/9}" \
-	 .venv/bin/python -m pytest -n 2 --dist loadgroup
+	 .venv/bin/python -m pytest -n 3 --dist loadgroup
 
 check: .venv/installed-dev
 	@.venv/bin/ruff check .

@@ -24,6 +24,8 @@ ALLOWED_HOSTS = env.words(
 )
 CSRF_TRUSTED_ORIGINS = [BASE_URL]
 WORKERS = env.whole_number("TOUCHSTONE_WORKERS", default=2, least=1, most=64)
+# How many of our own proxies stand in front: only what these wrote into X-Forwarded-For is believed.
+TRUSTED_PROXIES = env.whole_number("TOUCHSTONE_TRUSTED_PROXIES", default=0, least=0, most=5)
 
 # --- parts
 INSTALLED_APPS = [

@@ -51,8 +51,9 @@ class Story:
     @property
     def simulated_note(self) -> str:
         return (
-            "Simulated: latency, CPU time, memory, and the reviews, which were made from the true answers with "
-            f"{100 * self.error_rate:.0f} errors in 100. Predictions and truth are real, moved in time."
+            "Simulated: latency, CPU time, memory, what people did and said, and the reviews, which were made "
+            f"from the true answers with {100 * self.error_rate:.0f} errors in 100. Predictions and truth are "
+            "real, moved in time."
         )
 
 

@@ -36,6 +36,14 @@ PHONE = re.compile(
 KINDS = frozenset(UsageEvent.Kind.values)
 CHANNELS = frozenset(FeedbackItem.Channel.values)
 SEVERITIES = frozenset(FeedbackItem.Severity.values)
+# Told in the schema; refused in our words, in `check`.
+Kind = Annotated[str, Meta(min_length=1, max_length=100, extra_json_schema={"enum": UsageEvent.Kind.values})]
+Channel = Annotated[
+    str, Meta(min_length=1, max_length=100, extra_json_schema={"enum": FeedbackItem.Channel.values})
+]
+Severity = Annotated[
+    str, Meta(min_length=1, max_length=100, extra_json_schema={"enum": FeedbackItem.Severity.values})
+]
 MORE_THAN_ONE = "A prediction has exactly one answer: label, value or output."
 NOT_ONE = "The probabilities must add up to 1, give or take 0.01."
 NO_SUCH_KIND = "There is no such kind of event."
@@ -133,7 +141,7 @@ class OutcomeItem(Sent, kw_only=True, gc=False):
 class EventItem(SentOnce, kw_only=True, gc=False):
     free_fields: ClassVar[tuple[str, ...]] = ("props",)
 
-    kind: Name
+    kind: Kind
     prediction: Id | None = None
     set: Id | None = None
     rank: Rank | None = None
@@ -160,10 +168,10 @@ class EventItem(SentOnce, kw_only=True, gc=False):
 class CustomerItem(SentOnce, kw_only=True, gc=False):
     """Feedback of a customer."""
 
-    channel: Name
+    channel: Channel
     rating: float | None = None
     text: Words | None = None
-    severity: Name | None = None
+    severity: Severity | None = None
     actor: Text200 | None = None
     account: Text200 | None = None
     prediction: Id | None = None

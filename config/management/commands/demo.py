@@ -2,15 +2,18 @@
 
 import time
 from argparse import ArgumentParser
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pandas as pd
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from config.demo import logs, people
-from config.demo.logs import Story
+from config.demo import logs, people, usage
+from config.demo.habits import HABITS
+from config.demo.logs import Item, Story
 from config.demo.service import NotTaken, Service
 from config.demo.stories import STORIES
 from config.progress import Bar
@@ -75,10 +78,14 @@ class Command(BaseCommand):
 
     def send(self, story: Story, log: pd.DataFrame, service: Service, now: datetime) -> None:
         moved = self.moved(story, log, service, now)
-        for path, make, words in (
+        habit = HABITS[story.slug]
+        kinds: list[tuple[str, Callable[..., Iterator[Item]], str]] = [
             ("predictions", logs.predictions, "predictions"),
             ("outcomes", logs.outcomes, "truths"),
-        ):
+            ("events", partial(usage.events, habit=habit), "usage events"),
+            ("feedback", partial(usage.feedback, habit=habit), "feedback"),
+        ]
+        for path, make, words in kinds:
             items = list(make(story, log, moved=moved, now=now))
             bar = Bar(f"{story.feature['name']}: {words}", len(items))
             service.post_all(f"{API}/{path}/", items, told=bar.add)
