@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import http.client
 import os
 import platform
@@ -10,6 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
+
+# The first look-up of a host would import it, in our thread: a fork at that moment leaves the child a lock of the
+# import that nobody gives back, and it would never send.
+codecs.lookup("idna")
 
 MOST_ANSWER_BYTES = 8 * 1024 * 1024
 

@@ -156,6 +156,18 @@ assert client.flush(5)
     assert peer.ids() == ["child00000", "parent00000"]
 
 
+def test_the_first_send_imports_nothing_that_a_fork_could_catch_half_done(run, peer):
+    script = """
+import sys
+client = Client(sys.argv[1], "k", flush_interval_s=60)
+before = set(sys.modules)
+client.prediction("houses", "v1", id="p", value=1)
+assert client.flush(5)
+print(sorted(set(sys.modules) - before))
+"""
+    assert finished(run(script, peer.url)) == "[]\n"
+
+
 def test_forks_while_other_threads_call_and_the_thread_sends(run, peer):
     script = (
         PREDICT
