@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.browser.driven import PHONE, WIDE, person_at
 from tests.faults.installation import ROOT
@@ -32,7 +33,7 @@ def judge_by_keyboard(page, n):
     """Verdicts in turn, a correction where one is asked for, never the mouse."""
     page.wait_for_selector("#question")
     for place in range(n):
-        before = page.url
+        before, announced = page.url, page.locator("#announce").text_content()
         if place % 2:
             page.keyboard.press("2")
             page.keyboard.press("Tab")
@@ -41,13 +42,14 @@ def judge_by_keyboard(page, n):
         else:
             page.keyboard.press("1")
         page.keyboard.press("Control+Enter")
-        page.wait_for_function("before => location.href !== before", arg=before)
-        page.wait_for_selector("#question")
+        page.wait_for_url(lambda url, before=before: url != before)
+        expect(page.locator("#announce")).not_to_have_text(announced)
+        expect(page.locator("#question")).to_be_focused()
 
 
 def test_five_cases_judged_by_keyboard_alone_show_on_the_feature_page(browser, demo):
     with person_at(browser, demo.login) as page:
-        assert page.get_by_role("link", name="Delay alert").is_visible()
+        expect(page.get_by_role("link", name="Delay alert")).to_be_visible()
         before = n_judged(page, demo.address)
         page.goto(f"{demo.address}/desk/")
         queue = page.get_by_role("button", name=re.compile("Judge Price band"))
@@ -55,9 +57,8 @@ def test_five_cases_judged_by_keyboard_alone_show_on_the_feature_page(browser, d
             page.keyboard.press("Tab")
         page.keyboard.press("Enter")
         judge_by_keyboard(page, 5)
-        assert "5 today" in page.locator(".desk-bar").text_content()
-        assert page.evaluate("document.activeElement.id") == "question"
-        assert re.match(r"Saved\. Item 6 of about \d+", page.locator("#announce").text_content())
+        expect(page.locator(".desk-bar")).to_contain_text("5 today")
+        expect(page.locator("#announce")).to_have_text(re.compile(r"Saved\. Item 6 of about \d+"))
         demo.place.wait_until(lambda: n_judged(page, demo.address) == before + 5, 10, "five more are judged")
         assert page.complaints == []
 
@@ -90,15 +91,16 @@ def test_a_case_is_judged_undone_and_given_back_without_javascript(browser, demo
     with person_at(browser, demo.login_link("ruth@touchstone.example"), java_script_enabled=False) as page:
         page.goto(f"{demo.address}/desk/")
         page.get_by_role("button", name=re.compile("Judge Price band")).click()
+        page.wait_for_url(re.compile(r"/desk/\d+/"))
         first = page.url
         page.locator("input[name=verdict][value=right]").check(force=True)
         page.get_by_role("button", name="Submit").click()
-        assert page.url != first
-        assert page.get_by_text("Saved.").is_visible()
+        page.wait_for_url(lambda url: url != first)
+        expect(page.get_by_text("Saved.")).to_be_visible()
         page.get_by_role("button", name="Undo").click()
-        assert page.url == first
+        expect(page).to_have_url(first)
         page.get_by_role("button", name="Stop for now").click()
-        assert page.url.endswith("/desk/")
+        page.wait_for_url("**/desk/")
 
 
 @pytest.mark.parametrize(("scheme", "size"), [("light", PHONE), ("dark", WIDE)], ids=["light phone", "dark wide"])
