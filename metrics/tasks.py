@@ -1,12 +1,12 @@
 """Handlers of the recurring jobs: each prepares outside a transaction and answers with what to write."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import date, datetime
 
 from feedback.actions.jobs import enter_job
 from feedback.jobs import register
 from feedback.models import Feature, Job
-from metrics.actions import concluding, retaining, summing
+from metrics.actions import checking, concluding, retaining, scoring, scoring_due, summing, usage_summary, using
 
 
 @register("sum_up", every=30, queue="sum")
@@ -54,9 +54,76 @@ def conclude_feature(key: str, now: datetime) -> Callable[[], str | None] | None
     return lambda: f"{write()} sets of estimates" if write else None
 
 
+@register("check_expectations", every=60, queue="conclude")
+def check_expectations(key: str, now: datetime) -> Callable[[], str | None] | None:
+    write = checking.prepare_checks(now=now)
+    return (lambda: f"{n} expectations changed" if (n := write()) else None) if write else None
+
+
+@register("score", every=60, queue="conclude")
+def score(key: str, now: datetime) -> Callable[[], str | None] | None:
+    """Each minute a look: scored is hourly, each week once, and at once after the first usage (due_scores)."""
+    waiting = set(Job.objects.unfinished().filter(kind="score_feature").values_list("key", flat=True))
+    due = [each for each in scoring_due.due_scores(now=now) if each not in waiting]
+
+    def enter() -> str | None:
+        for each in due:
+            enter_job("score_feature", each, run_after=now, now=now)
+        return f"{len(due)} scores to take" if due else None
+
+    return enter
+
+
+@register("score_feature", queue="conclude")
+def score_feature(key: str, now: datetime) -> Callable[[], str | None] | None:
+    pk, _, monday = key.partition(" ")
+    end_on = date.fromisoformat(monday) if monday else None
+    write = scoring.prepare_scores(feature=Feature.objects.get(pk=int(pk)), now=now, end_on=end_on)
+    return lambda: f"{write()} scores taken"
+
+
 @register("purge", every=86_400)
 def purge(key: str, now: datetime) -> Callable[[], str | None] | None:
     # Not in the job's transaction: it removes in batches, so that nobody waits for a lock.
     features = Feature.objects.filter(retention_days__isnull=False)
     n = sum(retaining.purge(feature=feature, now=now) for feature in features)
     return lambda: f"{n} raw rows removed" if n else None
+
+
+@register("sum_usage", every=60, queue="sum")
+def sum_usage(key: str, now: datetime) -> Callable[[], str | None] | None:
+    waiting = set(Job.objects.unfinished().values_list("kind", "key"))
+    due = [("sum_usage_feature", str(pk)) for pk in using.features_with_news(now=now)]
+    due += [("summarise_usage", str(pk)) for pk in usage_summary.due_summaries(now=now)]
+    fresh = [job for job in due if job not in waiting]
+
+    def enter() -> str | None:
+        for kind, pk in fresh:
+            enter_job(kind, pk, run_after=now, now=now)
+        return f"{len(fresh)} usages to sum" if fresh else None
+
+    return enter
+
+
+@register("sum_usage_feature", queue="sum")
+def sum_usage_feature(key: str, now: datetime) -> Callable[[], str | None] | None:
+    write = using.prepare_usage(feature=Feature.objects.get(pk=int(key)), now=now)
+
+    def replace() -> str | None:
+        n = write()
+        if int(key) in usage_summary.due_summaries(now=now):
+            enter_job("summarise_usage", key, run_after=now, now=now)
+        return f"usage of {n} people summed" if n else None
+
+    return replace
+
+
+@register("summarise_usage", queue="conclude")
+def summarise_usage(key: str, now: datetime) -> Callable[[], str | None] | None:
+    write = usage_summary.prepare_summary(feature=Feature.objects.get(pk=int(key)), now=now)
+
+    def store() -> str | None:
+        write()
+        return "figures of usage made"
+
+    return store

@@ -2,12 +2,31 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from feedback.policy import PERSON, allow
-from metrics import views
+from metrics import debate_views, expectation_views, score_views, stage_views, usage_views, views
+from metrics.api import debates as debates_api
 
 app_name = "metrics"
 urlpatterns = [
     path("", allow(PERSON)(RedirectView.as_view(pattern_name="metrics:features")), name="home"),
     path("features/", views.features, name="features"),
     path("features/<slug:slug>/", views.feature, name="feature"),
+    path("features/<slug:slug>/usage/", usage_views.usage, name="usage"),
+    path("features/<slug:slug>/stage/", stage_views.stage, name="stage"),
+    path("features/<slug:slug>/decide/", stage_views.decide, name="decide"),
+    path("pipeline/", stage_views.pipeline, name="pipeline"),
+    path("features/<slug:slug>/why/", score_views.why, name="why"),
+    path("quadrants/", score_views.quadrants, name="quadrants"),
+    path("scores/weights/", score_views.score_weights, name="score_weights"),
+    path("features/<slug:slug>/expectations/", expectation_views.expectations, name="expectations"),
+    path("expectations/<int:pk>/sign/", expectation_views.sign, name="expectation_sign"),
+    path("expectations/<int:pk>/withdraw/", expectation_views.withdraw, name="expectation_withdraw"),
+    path("expectations/<int:pk>/renegotiate/", expectation_views.renegotiate, name="expectation_renegotiate"),
+    path("features/<slug:slug>/debates/", debate_views.debates, name="debates"),
+    path("debates/<int:pk>/", debate_views.debate, name="debate"),
+    path("debates/<int:pk>/place/", debate_views.debate_place, name="debate_place"),
+    path("debates/<int:pk>/reveal/", debate_views.debate_reveal, name="debate_reveal"),
+    path("debates/<int:pk>/second/", debate_views.debate_second, name="debate_second"),
+    path("debates/<int:pk>/decide/", debate_views.debate_decide, name="debate_decide"),
+    path("api/v1/debates/", debates_api.Debates.as_view(), name="api-debates"),
     path("api/v1/features/<slug:slug>/", include("metrics.api.urls")),
 ]

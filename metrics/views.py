@@ -3,12 +3,14 @@ from dataclasses import asdict
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
+from django.utils import timezone
 
 from feedback.exports import csv_answer
 from feedback.models import Feature, User
 from feedback.policy import MEMBER, PERSON, allow
 from metrics import reading
 from metrics.filters import FeatureFilter
+from metrics.overview import Overview, agreed_of, overviews
 from metrics.reports import FeatureRow, SeriesPoint
 
 
@@ -23,7 +25,8 @@ def features(request: HttpRequest) -> HttpResponse:
     user = _person(request)
     visible = Feature.objects.visible_to(user)
     chosen = FeatureFilter(request.GET, queryset=visible)
-    rows = reading.feature_rows(chosen.qs, user=user)
+    found = reading.feature_rows(chosen.qs, user=user)
+    rows = list(zip(found, overviews(chosen.qs, now=timezone.now()), strict=True))
     if request.GET.get("format") == "csv":
         return _features_csv(rows)
     query = request.GET.copy()
@@ -45,36 +48,35 @@ def feature(request: HttpRequest, slug: str) -> HttpResponse:
     page = reading.feature_page(found, user=user)
     if request.GET.get("format") == "csv":
         return _series_csv(found.slug, page.series)
+    now = timezone.now()
     context = {
         "page": page,
+        "overview": overviews(Feature.objects.filter(pk=found.pk), now=now)[0],
+        "agreed": agreed_of(found, now=now),
         "chart_data": [asdict(point) for point in page.series],
         "csv_url": f"{found.get_absolute_url()}?format=csv",
     }
     return render(request, "metrics/feature.html", context)
 
 
-def _features_csv(rows: list[FeatureRow]) -> HttpResponse:
+def _features_csv(rows: list[tuple[FeatureRow, Overview]]) -> HttpResponse:
     columns = [
-        "slug",
-        "name",
-        "stage",
-        "owner",
-        "version",
-        "right",
-        "low",
-        "high",
-        "n",
-        "state",
-        "source",
-        "as_of",
-    ]
-    lines = [
-        [
-            row.slug, row.name, row.stage, row.owner, row.version, row.right.value, row.right.low,
-            row.right.high, row.right.n, row.right.state, row.source, row.as_of,
-        ]
-        for row in rows
+        "slug", "name", "stage", "owner", "version", "right", "low", "high", "n", "state", "source", "as_of",
+        "adoption", "adoption_low", "adoption_high", "adoption_state", "accountability", "accountability_low",
+        "accountability_high", "accountability_state", "wrong_but_used", "feedback_open", "feedback_overdue",
+        "predictions_28d", "latency_p95_ms",
     ]  # fmt: skip
+    lines = []
+    for row, overview in rows:
+        used, answered = overview.standing.adoption, overview.standing.accountability
+        lines.append([
+            row.slug, row.name, row.stage, row.owner, row.version, row.right.value, row.right.low, row.right.high,
+            row.right.n, row.right.state, row.source, row.as_of,
+            used.value, used.low, used.high, used.state,
+            answered.value, answered.low, answered.high, answered.state,
+            overview.wrong_but_used.value if overview.wrong_but_used else None,
+            overview.n_open, overview.n_overdue, row.n_predictions_28d, row.latency_p95_ms,
+        ])  # fmt: skip
     return csv_answer("features.csv", columns, lines)
 
 

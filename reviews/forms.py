@@ -49,3 +49,7 @@ class JudgmentForm(TokenForm):
             reasons=entered.getlist("reasons"),  # type: ignore[attr-defined]  # a QueryDict, as request.POST is
             comment=entered.get("comment", ""),
         )
+
+
+class TargetForm(forms.Form):
+    item = forms.IntegerField(min_value=1, max_value=2**63 - 1)

@@ -1,6 +1,6 @@
 from django.urls import include, path
 
-from reviews import views
+from reviews import target_views, views
 
 app_name = "reviews"
 urlpatterns = [
@@ -10,6 +10,7 @@ urlpatterns = [
     path("desk/<int:pk>/submit/", views.submit, name="submit"),
     path("desk/<int:pk>/skip/", views.skip, name="skip"),
     path("desk/<int:pk>/release/", views.release, name="release"),
+    path("features/<slug:slug>/target/", target_views.target, name="target"),
     path("desk/judgments/<int:pk>/undo/", views.undo, name="undo"),
     path("api/v1/review/", include("reviews.api.urls")),
 ]

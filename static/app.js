@@ -25,19 +25,20 @@
       return;
     }
     node.click();
-    if (node.matches("summary")) (node.parentElement.querySelector("button") ?? node).focus();
+    if (node.matches("summary")) (node.parentElement.querySelector("textarea, button") ?? node).focus();
   }
 
-  function submitJudgment() {
-    const form = document.querySelector("[data-judgment]");
-    if (form) form.requestSubmit();
+  // The form one is writing in, where it says so, or the judgment of the page.
+  function submitForm() {
+    const form = document.activeElement.closest("[data-quick]") ?? document.querySelector("[data-judgment]");
+    if (form) form.requestSubmit(form.querySelector("button[type=submit]"));
   }
 
   document.addEventListener("keydown", (event) => {
     if (isBusy || event.isComposing || document.querySelector("dialog[open]")) return;
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
       event.preventDefault();
-      submitJudgment();
+      submitForm();
       return;
     }
     const hasAltGraph = event.getModifierState("AltGraph");
@@ -83,7 +84,7 @@
     for (const node of document.querySelectorAll("[data-dialog]")) node.hidden = false;
     const said = document.querySelector("[data-said]");
     if (said) announce.textContent = said.textContent;
-    const invalid = document.querySelector('[aria-invalid="true"] input');
+    const invalid = document.querySelector('[aria-invalid="true"] input, :is(input, select, textarea)[aria-invalid="true"]');
     (invalid ?? document.querySelector("[data-focus]"))?.focus({ preventScroll: !invalid });
   }
 

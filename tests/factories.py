@@ -4,7 +4,8 @@ import itertools
 from datetime import UTC, datetime, timedelta
 
 from feedback.actions.people import create_key
-from feedback.models import Feature, Membership, ModelVersion, Outcome, Prediction, User
+from feedback.models import Feature, FeedbackItem, Membership, ModelVersion, Outcome, Prediction, User
+from feedback.models.feedback_items import due_times
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 PASSWORD = "a long enough password"
@@ -20,7 +21,14 @@ def make_user(email=None, *, password=None, is_staff=False, **fields):
 def make_feature(slug=None, **fields):
     slug = slug or f"feature-{next(numbers)}"
     return Feature.objects.create(
-        slug=slug, **{"name": slug.replace("-", " ").capitalize(), "stage": "pilot", "created_at": NOON, **fields}
+        slug=slug,
+        **{
+            "name": slug.replace("-", " ").capitalize(),
+            "stage": "pilot",
+            "created_at": NOON,
+            "sampling_salt": "0" * 64,  # with the slug, and ids that a test gives: the same draw at every run
+            **fields,
+        },
     )
 
 
@@ -80,5 +88,25 @@ def make_outcome(prediction=None, *, truth=None, **fields):
             "fingerprint": next(numbers),
             **told,
             **fields,
+        },
+    )
+
+
+def make_feedback_item(feature=None, external_id=None, **fields):
+    """A ticket in words, due as ingest would have it due."""
+    number = next(numbers)
+    received_at = fields.get("received_at", fields.get("occurred_at", NOON))
+    said = {"channel": "ticket", "text": "It came too late.", "severity": "", **fields}
+    due = due_times(channel=said["channel"], severity=said["severity"], text=said["text"], at=received_at)
+    return FeedbackItem.objects.create(
+        feature=feature or make_feature(),
+        external_id=external_id or f"f{number}",
+        **{
+            "occurred_at": received_at,
+            "received_at": received_at,
+            "triage_due_at": due[0],
+            "close_due_at": due[1],
+            "fingerprint": number,
+            **said,
         },
     )

@@ -50,6 +50,7 @@ def events(story: Story, log: pd.DataFrame, *, habit: Habit, moved: timedelta, n
     looking = roster[: round(len(roster) * (1 - habit.quiet))]
     chance.shuffle(looking)
     begun = log["occurred_at"].max().to_pydatetime() + moved - WEEKS
+    joined = {actor: begun + WEEKS * max(0.0, chance.uniform(-0.6, 0.95)) for actor, _ in looking}
     for actor, account in roster:
         yield _event(story, habit, "eligible", actor, account, begun, id=f"{actor}-eligible")
     for row in log[log["occurred_at"] + moved >= begun].to_dict("records"):
@@ -58,6 +59,8 @@ def events(story: Story, log: pd.DataFrame, *, habit: Habit, moved: timedelta, n
         if habit.shown and row["label"] != habit.shown:
             continue
         for actor, account in lucky.sample(looking, habit.seen_by):
+            if at < joined[actor]:
+                continue
             pull = liking[actor] * at_home[account] / 0.67
             for item in _pair(story, habit, row, actor, account, at, pull, lucky):
                 if datetime.fromisoformat(item["occurred_at"]) <= now:

@@ -3,14 +3,18 @@
 from dataclasses import dataclass
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
-from feedback.models import Feature, FeedbackItem, Prediction, UsageEvent
+from feedback.models import CallNote, Erasure, Feature, FeedbackItem, Prediction, UsageEvent
+from feedback.models.erasures import erasure_mark
 
 
 @dataclass(frozen=True, slots=True)
 class Erased:
-    """How many rows: predictions stay without the person, events and feedback are removed."""
+    """How many rows: predictions stay without the person, events and feedback are removed.
+
+    With feedback goes what was done with it, and the note of a call with that person.
+    """
 
     predictions: int
     events: int
@@ -28,8 +32,14 @@ def erase_actor(*, actor: str, features: QuerySet[Feature]) -> Erased:
     if not actor:
         raise ValueError("Name the actor to be erased.")
     of_actor = {"feature__in": features, "actor": actor}
+    quotes = FeedbackItem.objects.filter(note__in=CallNote.objects.filter(**of_actor)).values("pk")
+    said = FeedbackItem.objects.filter(Q(**of_actor) | Q(pk__in=quotes))
+    n_said = said.delete()[1].get(FeedbackItem._meta.label, 0)
+    CallNote.objects.filter(**of_actor).delete()
+    # What was summed up of them goes with the next run of sum_usage, which looks for these.
+    Erasure.objects.bulk_create([Erasure(feature=each, mark=erasure_mark(each, actor)) for each in features])
     return Erased(
         predictions=Prediction.objects.filter(**of_actor).update(actor="", account="", inputs=None, trace=None),
         events=UsageEvent.objects.filter(**of_actor).delete()[0],
-        feedback=FeedbackItem.objects.filter(**of_actor).delete()[0],
+        feedback=n_said,
     )

@@ -8,6 +8,7 @@ from django.db import transaction
 from feedback.models import Feature, ModelVersion, User
 
 FIXED = {"slug", "answer_kind", "sampling_salt", "created_at"}
+MOVED_BY_RULES = {"stage"}  # metrics.actions.staging, which knows the rules (docs/decisions/0010)
 
 
 @transaction.atomic
@@ -21,8 +22,11 @@ def create_feature(*, slug: str, name: str, now: datetime, owner: User | None = 
 
 @transaction.atomic
 def change_feature(*, feature: Feature, **fields: Any) -> Feature:
-    """Change what may change of a feature: never its slug, kind of answer or salt. Repeating is harmless."""
-    if fixed := FIXED & fields.keys():
+    """Change what may change of a feature: never its slug, kind of answer or salt, and not its stage.
+
+    Repeating is harmless.
+    """
+    if fixed := (FIXED | MOVED_BY_RULES) & fields.keys():
         raise ValueError(f"{', '.join(sorted(fixed))} cannot change.")
     for name, value in fields.items():
         setattr(feature, name, value)

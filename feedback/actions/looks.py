@@ -7,11 +7,12 @@ from typing import Any, TypeVar
 from django.db.models import Max, Q, QuerySet
 
 from feedback.models import Look
+from feedback.models.events import UsageEventQuerySet
 from feedback.models.predictions import OutcomeQuerySet, PredictionQuerySet
 
 OVERLAP = timedelta(minutes=2)  # an ingest transaction is limited to one minute by the database
 
-Rows = TypeVar("Rows", PredictionQuerySet, OutcomeQuerySet)
+Rows = TypeVar("Rows", PredictionQuerySet, OutcomeQuerySet, UsageEventQuerySet)
 
 
 def look_at(rows: Rows, *, name: str, now: datetime) -> tuple[Rows, Callable[[], None]]:

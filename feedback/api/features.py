@@ -1,7 +1,8 @@
 """Features and their versions."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, ClassVar, TypeVar
 
 from django.core.exceptions import ValidationError
@@ -50,7 +51,8 @@ STORED_VERSION = {
     "notes": "",
     "created_at": "2026-05-25T09:00:00Z",
 }
-Made = TypeVar("Made", Feature, ModelVersion)
+Made = TypeVar("Made")
+NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 class InputField(serializers.Serializer[Any]):
@@ -147,7 +149,7 @@ class Features(APIView):
             raise PermissionDenied("This key is for some features only; it cannot make another one.")
         shape = FeatureShape(data=request.data)
         shape.is_valid(raise_exception=True)
-        feature = _told(lambda: actions.create_feature(now=timezone.now(), **shape.validated_data))
+        feature = told(lambda: actions.create_feature(now=timezone.now(), **shape.validated_data))
         return Response(FeatureShape(feature).data, status=201)
 
 
@@ -155,25 +157,13 @@ class Features(APIView):
 class OneFeature(APIView):
     """One feature. Its slug and its kind of answer are for good."""
 
-    policy_to_change = MANAGE_OWN
+    # Served by metrics.api.features, which adds PATCH: a change of stage asks what only metrics knows.
 
     @extend_schema(
         responses=FeatureShape, examples=[OpenApiExample("A feature", value=STORED_FEATURE, response_only=True)]
     )
     def get(self, request: Request, slug: str) -> Response:
         return Response(FeatureShape(get_object_or_404(features_for(request), slug=slug)).data)
-
-    @extend_schema(
-        request=FeatureChange,
-        responses=FeatureShape,
-        examples=[OpenApiExample("Another stage", value={"stage": "general"}, request_only=True)],
-    )
-    def patch(self, request: Request, slug: str) -> Response:
-        feature = get_object_or_404(features_for(request), slug=slug)
-        shape = FeatureChange(feature, data=request.data, partial=True)
-        shape.is_valid(raise_exception=True)
-        changed = _told(lambda: actions.change_feature(feature=feature, **shape.validated_data))
-        return Response(FeatureShape(changed).data)
 
 
 @allow(READ)
@@ -200,17 +190,17 @@ class Versions(APIView):
         feature = get_object_or_404(features_for(request), slug=slug)
         shape = VersionShape(data=request.data)
         shape.is_valid(raise_exception=True)
-        version = _told(
-            lambda: actions.create_version(feature=feature, now=timezone.now(), **shape.validated_data)
-        )
+        version = told(lambda: actions.create_version(feature=feature, now=timezone.now(), **shape.validated_data))
         return Response(VersionShape(version).data, status=201)
 
 
-def _told(action: Callable[[], Made]) -> Made:
-    """Run an action; what the models refuse becomes a 400 in their words."""
+def told(action: Callable[[], Made], *, called: Mapping[str, str] = NOTHING) -> Made:
+    """Run an action; what it refuses becomes a 400 in its words. called: {the action's name: the field's}."""
     try:
         return action()
     except ValidationError as error:
-        raise Refused(error.message_dict) from error
+        if not hasattr(error, "error_dict"):
+            raise Refused(error.messages) from error
+        raise Refused({called.get(field, field): texts for field, texts in error.message_dict.items()}) from error
     except IntegrityError as error:  # two at once: the other one was first
         raise Refused("This exists already.") from error

@@ -9,6 +9,8 @@ from django.utils import timezone
 from drf_spectacular.utils import OpenApiExample, extend_schema, inline_serializer
 from rest_framework import exceptions, serializers
 from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
 
 from feedback.actions.ingest import (
@@ -20,6 +22,7 @@ from feedback.actions.ingest import (
 )
 from feedback.actions.refusals import record_refusals, record_unreadable
 from feedback.api.doors import features_for
+from feedback.api.feedback import FILTERS, PAGE, READ_ONE, feedback_page
 from feedback.api.limits import KeyLimit, charge
 from feedback.api.problems import problem_answer
 from feedback.api.schema import bodies
@@ -29,6 +32,7 @@ from feedback.models import ApiKey
 from feedback.policy import Policy, allow
 
 INGEST = Policy("caller", scope="ingest")
+READ = Policy("caller", scope="read")
 RECEIPT = inline_serializer(
     "Receipt",
     {
@@ -149,9 +153,21 @@ class Events(Sending):
         return _record(request, "events", record_events)
 
 
-@allow(INGEST)
+@allow(READ)
 class Feedback(Sending):
-    """Post what customers said, about a prediction or the feature; the same id again is a duplicate."""
+    """Post what customers said, about a prediction or the feature; the same id again is a duplicate.
+
+    And read it, newest first: what waits in quarantine only where asked for.
+    """
+
+    policy_to_change = INGEST
+
+    def get_throttles(self) -> list[BaseThrottle]:
+        return [] if self.request.method == "GET" else super().get_throttles()
+
+    @extend_schema(operation_id="feedback_list", responses=PAGE, parameters=FILTERS, examples=[READ_ONE])
+    def get(self, request: Request) -> Response:
+        return feedback_page(request, self)
 
     @extend_schema(
         request=bodies(CustomerItem),

@@ -73,7 +73,12 @@ def charge(key: ApiKey, *, n_items: int) -> None:
 
 def spend(key: ApiKey, n: int, *, now: float) -> int:
     """What this key has spent in this minute, with these n. While Redis is away: 0, nothing is limited."""
-    name = f"ingest:{key.prefix}:{now // WINDOW_S:.0f}"
+    return count_up(f"ingest:{key.prefix}", n, now=now)
+
+
+def count_up(what: str, n: int, *, now: float) -> int:
+    """The count of something in this minute, with these n. While Redis is away: 0."""
+    name = f"{what}:{now // WINDOW_S:.0f}"
     if settings.REDIS_URL:
         return shared(settings.REDIS_URL).add(name, n)
     cache.add(name, 0, timeout=2 * WINDOW_S)

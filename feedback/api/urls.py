@@ -1,6 +1,6 @@
 from django.urls import path
 
-from feedback.api import features, ingest, schema  # noqa: F401  schema registers its descriptions
+from feedback.api import features, ingest, plans, schema  # noqa: F401  schema registers its descriptions
 
 urlpatterns = [
     path("predictions/", ingest.Predictions.as_view(), name="api-predictions"),
@@ -8,6 +8,7 @@ urlpatterns = [
     path("events/", ingest.Events.as_view(), name="api-events"),
     path("feedback/", ingest.Feedback.as_view(), name="api-feedback"),
     path("features/", features.Features.as_view(), name="api-features"),
-    path("features/<slug:slug>/", features.OneFeature.as_view(), name="api-feature"),
     path("features/<slug:slug>/versions/", features.Versions.as_view(), name="api-versions"),
+    path("explorations/", plans.Explorations.as_view(), name="api-explorations"),
+    path("decisions/", plans.Decisions.as_view(), name="api-decisions"),
 ]

@@ -6,6 +6,7 @@ from feedback.ingest.checking import Checked
 from feedback.ingest.items import CustomerItem, EventItem, OutcomeItem, PredictionItem
 from feedback.ingest.store import Row, as_json
 from feedback.models import Feature, ModelVersion
+from feedback.models.feedback_items import due_times
 
 PREDICTION_COLUMNS = (
     "feature_id", "version_id", "external_id", "occurred_at", "received_at", "label", "value", "output", "score",
@@ -21,7 +22,8 @@ EVENT_COLUMNS = (
 )  # fmt: skip
 FEEDBACK_COLUMNS = (
     "feature_id", "external_id", "channel", "rating", "text", "severity", "actor", "account",
-    "prediction_external_id", "occurred_at", "received_at", "fingerprint",
+    "prediction_external_id", "occurred_at", "received_at", "fingerprint", "state", "triage_due_at",
+    "close_due_at", "outcome", "quarantine_reason",
 )  # fmt: skip
 
 
@@ -52,7 +54,10 @@ def event_row(one: Checked[EventItem], feature: Feature, now: datetime) -> Row:
 
 def feedback_row(one: Checked[CustomerItem], feature: Feature, now: datetime) -> Row:
     item = one.item
+    text, severity = item.text or "", item.severity or ""
+    # Due from when it came: nobody can be late for what was said before they could read it.
+    due = due_times(channel=item.channel, severity=severity, text=text, at=now)
     return (
-        feature.id, item.id, item.channel, item.rating, item.text or "", item.severity or "", item.actor or "",
-        item.account or "", item.prediction or "", item.occurred_at or now, now, one.fingerprint,
+        feature.id, item.id, item.channel, item.rating, text, severity, item.actor or "", item.account or "",
+        item.prediction or "", item.occurred_at or now, now, one.fingerprint, "new", *due, "", "",
     )  # fmt: skip

@@ -127,7 +127,7 @@ def _copy_around(
 
 def _copy_into(table: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
     """As text, not binary: so a str for jsonb is read as JSON, not stored as a JSON string. Names are our own."""
-    instants = [at for at, value in enumerate(rows[0]) if isinstance(value, datetime)]  # never null on this path
+    instants = [at for at, value in enumerate(rows[0]) if isinstance(value, datetime)]
     with connection.wrap_database_errors, connection.cursor() as cursor:
         statement = f"COPY {connection.ops.quote_name(table)} ({_names(columns)}) FROM STDIN"
         with cursor.copy(statement) as copy:
@@ -139,7 +139,8 @@ def _with_texts(row: Row, instants: Sequence[int]) -> list[Any]:
     """Instants as text: psycopg takes two microseconds for one, a tenth of all that a row costs."""
     line = list(row)
     for at in instants:
-        line[at] = JSON.encode(line[at])[1:-1].decode()
+        if line[at] is not None:  # not every feedback item falls due
+            line[at] = JSON.encode(line[at])[1:-1].decode()
     return line
 
 

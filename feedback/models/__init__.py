@@ -1,18 +1,34 @@
 """What happened: people, features, versions, predictions, outcomes, and the jobs that follow."""
 
+from feedback.models.comments import Comment, CommentRevision
+from feedback.models.decisions import Decision
+from feedback.models.call_notes import CallNote
+from feedback.models.erasures import Erasure
 from feedback.models.events import UsageEvent
 from feedback.models.features import Feature, ModelVersion
 from feedback.models.feedback_items import FeedbackItem
+from feedback.models.feedback_steps import FeedbackStep
 from feedback.models.jobs import Job, Schedule
 from feedback.models.looks import Look
 from feedback.models.people import ApiKey, Membership, OneTimeLogin, User
+from feedback.models.plans import Exploration, ExplorationNeed
 from feedback.models.predictions import Outcome, Prediction
 from feedback.models.refusals import RefusalHour
+from feedback.models.themes import Theme
+from feedback.models.stages import StageChange
 
 __all__ = [
     "ApiKey",
+    "CallNote",
+    "Comment",
+    "CommentRevision",
+    "Decision",
+    "Erasure",
+    "Exploration",
+    "ExplorationNeed",
     "Feature",
     "FeedbackItem",
+    "FeedbackStep",
     "Job",
     "Look",
     "Membership",
@@ -22,6 +38,8 @@ __all__ = [
     "Prediction",
     "RefusalHour",
     "Schedule",
+    "Theme",
+    "StageChange",
     "UsageEvent",
     "User",
 ]

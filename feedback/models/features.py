@@ -64,6 +64,17 @@ class Feature(models.Model):
         SUGGEST = "suggest", "Suggests"
         AUTO_APPLY = "auto_apply", "Applies by itself"
 
+    class Cadence(models.TextChoices):
+        """How often its people meet the task that it helps with: the interval of retention and stickiness."""
+
+        DAY = "day", "Daily"
+        WEEK = "week", "Weekly"
+        MONTH = "month", "Every four weeks"
+
+    class MarketFit(models.TextChoices):
+        BEFORE = "before", "Before product-market fit"
+        AFTER = "after", "After product-market fit"
+
     class ToleranceKind(models.TextChoices):
         ABSOLUTE = "absolute", "In the number's own unit"
         RELATIVE = "relative", "As a share of the true number"
@@ -77,6 +88,19 @@ class Feature(models.Model):
     # A number is right when it lies no farther from the truth than this.
     tolerance = models.FloatField(null=True, blank=True)
     tolerance_kind = models.CharField(max_length=8, choices=ToleranceKind.choices, default=ToleranceKind.ABSOLUTE)
+    cadence = models.CharField(max_length=6, choices=Cadence.choices, default=Cadence.WEEK)
+    # An accepted answer is followed through when the work it was for is completed within this time.
+    follow_through_hours = models.PositiveIntegerField(default=168)
+    # Changed by a person with a decision (FitChange in metrics), never by the system.
+    market_fit = models.CharField(max_length=6, choices=MarketFit.choices, default=MarketFit.BEFORE)
+    # People cannot choose whether to use it: adoption then says nothing about trust, and the gate is open.
+    is_mandatory = models.BooleanField(default=False)
+    # What a pilot needs before it starts: how it is switched off, and how customers reach the team.
+    off_switch = models.CharField(max_length=500, blank=True)
+    feedback_channel = models.CharField(max_length=500, blank=True)
+    # Whether anyone may write on the feature's own form page, and the sites that may embed its button.
+    feedback_form_is_open = models.BooleanField(default=False)
+    embed_origins = models.JSONField(default=list, blank=True)
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+")
     # [{"name", "label", "hint"}]: the order and the look of the inputs at the review desk.
     input_fields = models.JSONField(default=list, blank=True)
@@ -113,6 +137,17 @@ class Feature(models.Model):
                 condition=Q(retention_days=None) | Q(retention_days__gte=1),
                 name="feedback_feature_keeps_a_day_at_least",
                 violation_error_message="Raw rows are kept for a day at least.",
+            ),
+            models.CheckConstraint(
+                condition=Q(cadence__in=["day", "week", "month"]), name="feedback_feature_cadence_is_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(market_fit__in=["before", "after"]), name="feedback_feature_market_fit_is_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(follow_through_hours__gte=1),
+                name="feedback_feature_follow_through_takes_an_hour_at_least",
+                violation_error_message="Give people an hour at least to complete their work.",
             ),
             models.CheckConstraint(
                 condition=Q(tolerance_kind__in=["absolute", "relative"]),

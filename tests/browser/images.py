@@ -11,6 +11,19 @@ from tests.browser.driven import PHONE, WIDE, chromium, demo_running, person_at
 
 README = Path(__file__).parent.parent.parent / "docs" / "images"
 PAGES = {"features": "/features/", "feature": "/features/delay-alert/", "price": "/features/price-band/"}
+README_PAGES = {"features": "/features/", "feature": "/features/delay-alert/", "quadrants": "/quadrants/"}
+MORE = {
+    name: f"/features/delay-alert/{name}/"
+    for name in ("usage", "why", "expectations", "debates", "discuss", "decide", "stage")
+} | {
+    "quadrants": "/quadrants/",
+    "weights": "/scores/weights/",
+    "inbox": "/feedback/inbox/",
+    "themes": "/feedback/themes/",
+    "pipeline": "/pipeline/",
+    "explorations": "/explorations/",
+    "decisions": "/decisions/",
+}
 
 
 def open_case(page, address):
@@ -23,8 +36,8 @@ def for_readme(browser, demo):
     README.mkdir(exist_ok=True)
     for scheme in ("light", "dark"):
         with person_at(browser, demo.login_link(), color_scheme=scheme) as page:
-            for name in ("features", "feature"):
-                page.goto(demo.address + PAGES[name])
+            for name, path in README_PAGES.items():
+                page.goto(demo.address + path)
                 page.wait_for_load_state("networkidle")
                 page.screenshot(path=README / f"{name}-{scheme}.png")
             open_case(page, demo.address)
@@ -37,7 +50,7 @@ def to_look_at(browser, demo, folder):
     for scheme in ("light", "dark"):
         for width, size in (("wide", WIDE), ("phone", PHONE)):
             with person_at(browser, demo.login_link(), color_scheme=scheme, viewport=size) as page:
-                for name, path in {**PAGES, "desk": "/desk/", "docs": "/api/docs/"}.items():
+                for name, path in {**PAGES, **MORE, "desk": "/desk/", "docs": "/api/docs/"}.items():
                     page.goto(demo.address + path)
                     page.wait_for_load_state("networkidle")
                     page.screenshot(path=folder / f"{name}-{scheme}-{width}.png", full_page=name != "docs")

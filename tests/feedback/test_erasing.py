@@ -1,8 +1,11 @@
 import pytest
 from django.core.management import CommandError, call_command
 
-from feedback.models import FeedbackItem, Prediction, UsageEvent
-from tests.factories import NOON, make_feature, make_prediction, make_version
+from feedback.actions.erasing import erase_actor
+from feedback.actions.notes import Talk, record_call_note
+from feedback.actions.triage import set_state
+from feedback.models import CallNote, Feature, FeedbackItem, FeedbackStep, Prediction, UsageEvent
+from tests.factories import NOON, make_feature, make_feedback_item, make_prediction, make_user, make_version
 
 pytestmark = pytest.mark.django_db
 
@@ -45,3 +48,16 @@ def test_an_actor_is_erased_in_one_feature_alone_where_asked(rows):
 def test_what_cannot_be_erased_is_told_in_words(words):
     with pytest.raises(CommandError):
         call_command("actor", "erase", *words)
+
+
+def test_with_their_words_go_the_steps_and_the_notes_of_calls_with_them():
+    feature, ann = make_feature(), make_user()
+    item = make_feedback_item(feature, actor="u1")
+    set_state(item_id=item.pk, to="answered", seen="new", words="Dear u1", user=ann, now=NOON)
+    for actor, quotes in (("u1", ["One", "Two"]), ("u2", ["Three"])):
+        talk = Talk("a", actor, NOON, "Talk.", quotes)
+        record_call_note(feature=feature, talk=talk, idempotency_key=actor, user=ann, now=NOON)
+    erased = erase_actor(actor="u1", features=Feature.objects.all())
+    assert (erased.feedback, FeedbackStep.objects.count()) == (3, 0)
+    assert [note.actor for note in CallNote.objects.all()] == ["u2"]
+    assert [item.text for item in FeedbackItem.objects.all()] == ["Three"]

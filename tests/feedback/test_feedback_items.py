@@ -69,6 +69,20 @@ def test_every_column_comes_back_as_it_was_sent(service, feature, n):
     assert FeedbackItem.objects.count() == n
 
 
+@pytest.mark.parametrize("n", [2, 300])
+def test_what_is_sent_falls_due_by_its_severity_from_when_it_came(service, feature, n):
+    """With 300 by COPY on PostgreSQL, where some fall due and others do not."""
+    bad = said(severity="critical", occurred_at="2026-03-02T12:00:00Z")
+    thumb = said(channel="thumb", rating=-1, text=None)
+    sent = [{**(thumb if i % 2 else bad), "id": f"f{i}"} for i in range(n)]
+    assert post(service, sent).status_code == 201
+    for item in FeedbackItem.objects.filter(channel="ticket"):
+        assert item.triage_due_at == item.received_at + timedelta(hours=4)
+        assert item.close_due_at == item.received_at + timedelta(days=2)
+    thumbs = FeedbackItem.objects.filter(channel="thumb")
+    assert thumbs.filter(triage_due_at=None, close_due_at=None, state="new").count() == n // 2
+
+
 def test_an_array_and_ndjson_and_gzip_are_the_same(service, feature):
     lines = b"\n".join(json.dumps(said(f"f{i}")).encode() for i in range(3))
     assert post(service, [said(f"f{i}") for i in range(3)]).json()["created"] == 3

@@ -91,7 +91,7 @@ def page_text(browser, slug="claims"):
 
 
 def slugs(answer):
-    return [row.slug for row in answer.context["rows"]]
+    return [row.slug for row, _ in answer.context["rows"]]
 
 
 def rows_of(answer):
@@ -216,7 +216,7 @@ def test_text_of_others_is_shown_as_text(browser, feature):
 def test_each_feature_is_one_line_with_its_figure(browser, feature, ann):
     come_true(make_version(feature, "v1"), 120, n_wrong=12)
     concluded()
-    (row,) = browser.get("/features/").context["rows"]
+    ((row, _),) = browser.get("/features/").context["rows"]
     assert (row.slug, row.stage_label, row.version, row.right.value) == ("claims", "Pilot", "v1", 0.9)
     assert (row.right.state, row.source, row.n_predictions_28d, row.may_review) == (
         "measured",
@@ -238,7 +238,7 @@ def test_a_line_without_figures_says_why(browser, feature):
 def test_open_reviews_are_counted_on_the_line(browser, feature, ann):
     come_true(make_version(feature), 5)
     judge(feature, ann, "right", "right")
-    (row,) = browser.get("/features/").context["rows"]
+    ((row, _),) = browser.get("/features/").context["rows"]
     assert row.n_open_reviews == 3
 
 
@@ -310,7 +310,7 @@ def test_the_list_as_csv_has_the_figures_of_the_page(browser, feature):
     assert answer["Content-Type"] == "text/csv; charset=utf-8"
     assert answer["Content-Disposition"] == 'attachment; filename="features.csv"'
     (line,) = csv.DictReader(answer.content.decode().splitlines())
-    (row,) = browser.get("/features/").context["rows"]
+    ((row, _),) = browser.get("/features/").context["rows"]
     assert (line["slug"], float(line["right"]), float(line["low"]), line["n"]) == (
         "claims",
         0.9,

@@ -22,7 +22,7 @@ def version():
 
 
 def settle(now):
-    for kind in ("draw", "sum_up"):
+    for kind in ("draw", "sum_up", "sum_usage"):
         work(kind, now=now)
 
 

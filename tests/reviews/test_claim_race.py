@@ -25,7 +25,7 @@ def shared_database(tmp_path, transactional_db):
     settings = in_memory.settings_dict
     name, settings["NAME"] = settings["NAME"], str(tmp_path / "race.sqlite3")
     del connections["default"]
-    call_command("migrate", verbosity=0)
+    call_command("migrate", verbosity=0, run_syncdb=True)
     yield
     connections["default"].close()
     settings["NAME"] = name

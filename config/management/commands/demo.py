@@ -11,7 +11,7 @@ import pandas as pd
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from config.demo import logs, people, usage
+from config.demo import logs, people, plans, usage
 from config.demo.habits import HABITS
 from config.demo.logs import Item, Story
 from config.demo.service import NotTaken, Service
@@ -21,7 +21,12 @@ from feedback.actions.jobs import enter_job
 from feedback.actions.people import create_key, revoke_keys
 from feedback.models import ApiKey, Job
 
-LONGEST_WAIT = 60.0  # seconds for the worker to draw
+LONGEST_WAIT = 60.0  # seconds for the worker, before the demo goes on without it
+AFTER_PLANS = [
+    ["sum_usage", "sum_usage_feature", "summarise_usage"],
+    ["check_expectations"],
+    ["score", "score_feature"],
+]
 API = "/api/v1"
 
 
@@ -41,6 +46,7 @@ class Command(BaseCommand):
                 self.introduce(story, log, service, now)
                 self.send(story, log, service, now)
             self.review(read)
+            self.plan()
         except NotTaken as error:
             raise CommandError(str(error)) from error
         finally:
@@ -95,7 +101,8 @@ class Command(BaseCommand):
         now = timezone.now()
         for kind in ("draw", "sum_up"):
             enter_job(kind, run_after=now, now=now)
-        if not self.is_worked_off():
+        # Before anything is judged: reviews would only be in the way.
+        if not self.is_worked_off("draw", "sum_up", "sum_hours"):
             raise CommandError("No worker has drawn reviews yet. Run `manage.py settle`, then this again.")
         conclude_now()
         for story, log in read:
@@ -104,11 +111,22 @@ class Command(BaseCommand):
             people.judge(story, feature, reviewers, logs.truths(log), bar.add)
             conclude_now()
 
-    def is_worked_off(self) -> bool:
-        """Whether everything is drawn and summed up, within a minute: judging would only be in the way."""
+    def plan(self) -> None:
+        """What the team agreed, and the debate over its scores as soon as the worker has them."""
+        now = timezone.now()
+        for story in STORIES:
+            plans.settle_plans(slug=story.slug, now=now)
+        for kinds in AFTER_PLANS:
+            enter_job(kinds[0], run_after=now, now=now)
+            self.is_worked_off(*kinds)
+        for story in STORIES:
+            plans.debate(slug=story.slug, now=timezone.now())
+
+    def is_worked_off(self, *kinds: str) -> bool:
+        """Whether the worker has nothing of these left to do, within a minute."""
         ends_at = time.monotonic() + LONGEST_WAIT
         while time.monotonic() < ends_at:
-            if not Job.objects.unfinished().filter(kind__in=["draw", "sum_up", "sum_hours"]).exists():
+            if not Job.objects.unfinished().filter(kind__in=kinds).exists():
                 return True
             time.sleep(0.2)
         return False
