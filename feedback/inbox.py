@@ -240,7 +240,7 @@ class _Names:
             feature=self.features[item.feature_id].name,
             channel=item.get_channel_display(),
             severity=item.severity,
-            severity_label=item.get_severity_display() if item.severity else "not said",
+            severity_label=item.get_severity_display() if item.severity else "Severity not said",
             state=item.state,
             state_label=item.get_state_display(),
             excerpt=said if len(said) <= 140 else said[:140] + "…",

@@ -79,7 +79,7 @@ def report_of(snapshot: ScoreSnapshot | None, feature: Feature, kind: str) -> Sc
         is_live = feature.stage in (Feature.Stage.SHADOW, Feature.Stage.PILOT, Feature.Stage.GENERAL)
         reason = NOT_YET if is_live else NOT_LIVE
         return ScoreReport(None, None, None, "no_data", reason, None, None, "", feature.market_fit, 0, {}, {})
-    lost: dict[str, float] = snapshot.points_lost
+    lost: dict[str, float] = _in_order(snapshot.points_lost)
     return ScoreReport(
         value=snapshot.value,
         low=snapshot.low,
@@ -93,11 +93,16 @@ def report_of(snapshot: ScoreSnapshot | None, feature: Feature, kind: str) -> Sc
         n=_n_behind(snapshot),
         components={
             name: _component(name, told, snapshot.goals.get(name), lost.get(name))
-            for name, told in snapshot.components.items()
+            for name, told in _in_order(snapshot.components).items()
         },
         points_lost=lost,
         trend=_trend(snapshot),
     )
+
+
+def _in_order(stored: dict[str, Any]) -> dict[str, Any]:
+    """By component, as pages name them: PostgreSQL keeps JSON in an order of its own."""
+    return {name: stored[name] for name in LABELS if name in stored}
 
 
 def _n_behind(snapshot: ScoreSnapshot) -> int:
@@ -166,7 +171,7 @@ def why_page(feature: Feature, *, now: datetime, kind: str = Kind.ADOPTION, sinc
         since=chosen,
         change=_change(newest[kind], chosen),
         influence=[ChangeLine(name, points) for name, points in adoption.influence] if adoption else [],
-        sensitivity=[ChangeLine(LABELS[name], points) for name, points in moves_of(adoption).items()],
+        sensitivity=[ChangeLine(LABELS[name], points) for name, points in _in_order(moves_of(adoption)).items()],
         readiness=checklist(feature, now=now),
         agreement=agreement,
         goals={LABELS[name]: {"lo": goal.lo, "hi": goal.hi} for name, goal in agreement.goals.items()},
@@ -251,7 +256,7 @@ def _change(newest: ScoreSnapshot | None, since: Taken | None) -> ChangeReport |
 
 def _inputs_of(snapshot: ScoreSnapshot) -> score_change.ScoreInputs:
     return score_change.ScoreInputs(
-        components={name: told["value"] for name, told in snapshot.components.items()},
+        components={name: told["value"] for name, told in _in_order(snapshot.components).items()},
         goals={name: Goal(**goal) for name, goal in snapshot.goals.items()},
         weights=snapshot.weights,
         market_fit=snapshot.market_fit,

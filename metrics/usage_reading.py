@@ -24,6 +24,7 @@ class UsagePage:
     acceptance_title: str
     returns_title: str
     trust_title: str
+    strip_title: str
     span: str
     spans: str
     horizon: str
@@ -52,9 +53,10 @@ def usage_page(feature: Feature) -> UsagePage:
         acceptance_title=_acceptance_title(report),
         returns_title=_returns_title(report, span),
         trust_title=_trust_title(report),
+        strip_title=_strip_title(report, span),
         span=span,
         spans=spans,
-        horizon=f"{report.horizon} {span if report.horizon == 1 else spans} later",
+        horizon=f"Back {report.horizon} {span if report.horizon == 1 else spans} later",
     )
 
 
@@ -87,7 +89,7 @@ def _verdict(feature: Feature, report: UsageReport) -> tuple[str, str]:
 def _acceptance_title(report: UsageReport) -> str:
     if report.acceptance.value is None:
         return "No answer was taken or refused in the last 28 days"
-    return f"Of 10 answers shown {10 * report.acceptance.value:.0f} were taken in the last 28 days"
+    return f"Of 10 answers shown {_were(10 * report.acceptance.value)} taken in the last 28 days"
 
 
 def _returns_title(report: UsageReport, span: str) -> str:
@@ -102,11 +104,23 @@ def _trust_title(report: UsageReport) -> str:
     if week is None:
         return "Whether used answers were right is not known yet"
     share = week.wrong_but_used
-    of = f"of {share.n_pairs:,} used answers"
+    of = f"({share.about_low:,.0f} to {share.about_high:,.0f}) of {share.n_pairs:,} used answers"
     return f"About {share.about:,.0f} {of} were wrong in the week of {week.week_on:%-d %B}"
 
 
+def _strip_title(report: UsageReport, span: str) -> str:
+    if not report.life_cycle:
+        return "Who comes, who stays, who goes"
+    last = report.life_cycle[-1]
+    stayed = last.returning + last.resurrected
+    return f"In the last {span} {stayed:,} came again, {last.new:,} came first, {last.gone:,} stayed away"
+
+
+def _were(n: float) -> str:
+    return "1 was" if round(n) == 1 else f"{n:.0f} were"
+
+
 def latest_known(report: UsageReport) -> TrustWeek | None:
-    """The newest week that is over with a share of wrong but used; reviews before the truth that arrived."""
+    """The newest week that is over with a share of wrong but used, by the source that judged more of it."""
     known = [week for week in report.trust if week.wrong_but_used.value is not None and not week.is_partial]
-    return max(known, key=lambda week: (week.week_on, week.source == "reviewed"), default=None)
+    return max(known, key=lambda week: (week.week_on, week.wrong_but_used.n), default=None)

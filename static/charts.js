@@ -142,11 +142,16 @@
     const cells = steps.flatMap((step) => parts.map(([name, colour]) => ({
       on: step.from_on, name, colour: token(colour), n: step[name], signed: name === "gone" ? -step[name] : step[name],
     })));
-    const last = cells.filter((cell) => cell.on === steps.at(-1).from_on && cell.n);
+    const last = cells.filter((cell) => cell.on === steps.at(-1).from_on);
+    const beside = (0.4 * (node.clientWidth - 128)) / steps.length + 6;
+    const most = d3.max(steps, (step) => step.returning + step.new + step.resurrected);
+    const gap = (most + d3.max(steps, (step) => step.gone)) / 14;
     let up = 0;
+    let named = -Infinity;
     for (const cell of last) {
-      cell.middle = cell.signed < 0 ? cell.signed / 2 : up + cell.n / 2;
+      const middle = cell.signed < 0 ? cell.signed / 2 : up + cell.n / 2;
       if (cell.signed > 0) up += cell.n;
+      cell.labelled = cell.signed < 0 ? Math.min(middle, -gap / 2) : (named = Math.max(middle, named + gap, gap / 2));
     }
     const short = (on) => d3.utcFormat("%-d %b")(new Date(`${on}T00:00:00Z`));
     const every = Math.ceil(steps.length / Math.max(2, Math.floor(node.clientWidth / 90)));
@@ -161,7 +166,7 @@
       marks: [
         Plot.barY(cells, { x: "on", y: "signed", fill: "colour", order: null, title: (c) => `${short(c.on)}: ${c.n} ${c.name}` }),
         Plot.ruleY([0], { stroke: token("--muted") }),
-        Plot.text(last, { x: "on", y: "middle", text: "name", textAnchor: "start", dx: 14, fill: "colour", fontWeight: 600 }),
+        Plot.text(last, { x: "on", y: "labelled", text: "name", textAnchor: "start", dx: beside, fill: "colour", fontWeight: 600 }),
       ],
     });
   }
@@ -172,7 +177,8 @@
     const isFree = (box) => box.x0 > 46 && box.x1 < width - 4 && !taken.some((other) => box.x0 < other.x1 && other.x0 < box.x1 && box.y0 < other.y1 && other.y0 < box.y1);
     for (const label of labels) {
       const { w, h } = size(label);
-      const spots = [0, 14, 28, 42].flatMap((far) => [[10, far], [-10 - w, far], [10, -far], [-10 - w, -far], [-w / 2, -14 - h / 2 - far], [-w / 2, 14 + h / 2 + far]]);
+      const gap = label.gap ?? 10;
+      const spots = [0, 14, 28, 42].flatMap((far) => [[gap, far], [-gap - w, far], [gap, -far], [-gap - w, -far], [-w / 2, -14 - h / 2 - far], [-w / 2, 14 + h / 2 + far]]);
       const boxes = spots.map(([dx, dy]) => ({ x0: label.px + dx, x1: label.px + dx + w, y0: label.py + dy - h / 2, y1: label.py + dy + h / 2 }));
       const box = boxes.find(isFree) ?? boxes[0];
       taken.push(box);
@@ -194,7 +200,7 @@
     const places = [...d3.group(chart.placements, (p) => `${p.x} ${p.y}`).values()];
     const spots = places.map((some) => at({ x: some[0].x, y: some[0].y, n: some.length, text: some.map((p) => p.name).join("\n") }));
     const measured = chart.measured.x && chart.measured.y ? [at({ x: chart.measured.x.place, y: chart.measured.y.place, text: "measured", paint: theirs })] : [];
-    const median = at({ ...chart.median, text: "median" });
+    const median = at({ ...chart.median, text: "median", gap: 16 });
     const dots = [...spots, ...measured, median].map((spot) => ({ x0: spot.px - 8, x1: spot.px + 8, y0: spot.py - 8, y1: spot.py + 8 }));
     for (const [anchor, name] of Object.entries(chart.cells)) {
       const [x0, y0] = [anchor.endsWith("left") ? left : width - right - 12 - 6.2 * name.length, anchor.startsWith("top") ? top : height - bottom - 20];

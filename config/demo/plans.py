@@ -6,6 +6,7 @@ The one feature is used on trust that nobody has earned yet, the other is answer
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from config.demo.people import OWNER
 from feedback.actions.commenting import write_comment
@@ -154,7 +155,7 @@ def _get_ready(feature: Feature, plan: Plan, team: dict[Role, User], now: dateti
     if FitChange.objects.filter(feature=feature).exists():
         return
     behaviour, product = plan.change
-    said = {"why": "What the team said at the kick-off.", "user": team[Role.PRODUCT], "now": now}
+    said: dict[str, Any] = {"why": "What the team said at the kick-off.", "user": team[Role.PRODUCT], "now": now}
     place_change(feature=feature, behaviour=behaviour, product=product, **said)
     goals = {name: {"lo": goal.lo, "hi": goal.hi} for name, goal in DEFAULT_GOALS.items()}
     set_goals(feature=feature, goals=goals, half_width=plan.half_width, **said)

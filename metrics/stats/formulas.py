@@ -13,7 +13,7 @@ from metrics.stats.jackknife import PLACE, Clusters
 from metrics.stats.score_states import ScoreState, adoption_state
 
 VERSION = "1"
-MOST_INFLUENTIAL = 10
+MOST_INFLUENTIAL, MOST_WORDS = 10, 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ def score_adoption(inputs: Mapping[str, Any], goals: Mapping[str, Any], weights:
         low=jackknifed[1].low if is_known and jackknifed else None,
         high=jackknifed[1].high if is_known and jackknifed else None,
         state=state,
-        reason=reason,
+        reason=reason[:MOST_WORDS],
         components=_adoption_components(clusters, found, reached, weights, has_roster, sums),
         points_lost=geometric.points_lost(reached, weights) if is_known else {},
         influence=[
@@ -118,14 +118,15 @@ def score_accountability(
     }
     value, span = accountability.accountability(parts, weights), accountability.interval(parts, weights)
     if not inputs["is_asked"]:
-        return Scored(None, None, None, "not_asked", inputs["gate"], components, {})
+        return Scored(None, None, None, "not_asked", inputs["gate"][:MOST_WORDS], components, {})
     if value is None or span is None:
         missing = ", ".join(part.reason for part in parts.values() if part.value is None)
-        return Scored(None, None, None, "no_data", f"too much of it is unknown: {missing}", components, {})
+        told = f"too much of it is unknown: {missing}"[:MOST_WORDS]
+        return Scored(None, None, None, "no_data", told, components, {})
     doubts = accountability.doubts(parts, weights, span[1] - span[0])
     state: ScoreState = "provisional" if doubts else "measured"
     lost = geometric.points_lost(values, weights)
-    return Scored(value, *span, state, "; ".join(doubts), components, lost)
+    return Scored(value, *span, state, "; ".join(doubts)[:MOST_WORDS], components, lost)
 
 
 Formula = Callable[[Mapping[str, Any], Mapping[str, Any], Mapping[str, float]], Scored]

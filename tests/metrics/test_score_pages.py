@@ -1,7 +1,7 @@
 """The pages of scores and their REST answer: what they say, to whom, and what they say while there is nothing."""
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, time, timedelta
 
 import pytest
 from django.db import connection
@@ -11,6 +11,7 @@ from django.utils import timezone
 from feedback.actions.deciding import record_decision
 from feedback.models import Feature
 from metrics.actions import scoring
+from metrics.actions.scoring_due import last_monday
 from metrics.api import scores as shapes
 from metrics.models import FitChange, ReadinessItem, ScoreGoals, ScoreSnapshot, ScoreWeights
 from metrics.score_reports import ScoreComponent, ScoreReport, ScoresReport, Trend
@@ -279,6 +280,34 @@ def test_why_takes_a_number_of_queries_that_does_not_grow_with_the_weeks(client_
         ScoreSnapshot.objects.of(scored).filter(is_weekly=True, as_of__lt=now - 30 * DAY).delete()
     assert counts[0] == counts[1]
     assert counts[0] < 25
+
+
+def test_the_trail_is_the_last_eight_weeks_in_which_both_were_known(client_for, now):
+    feature = used(now=now, feature=make_feature("old", stage="pilot"), accounts=8, people=5, weeks=16)
+    monday = last_monday(now)
+    for back in reversed(range(10)):
+        end_on = monday - 7 * back * DAY
+        then = datetime.combine(end_on, time(1), UTC)
+        scoring.prepare_scores(feature=feature, now=then, end_on=end_on)()
+    (row,) = member(client_for, feature).get("/quadrants/").context["rows"]
+    weekly = ScoreSnapshot.objects.of(feature).weekly().order_by("as_of")
+    of = {kind: [each.value for each in weekly.of_kind(kind)] for kind in ("adoption", "accountability")}
+    assert of["accountability"][0] is None, "it was not asked for in its first week"
+    assert row.trail == list(zip(of["adoption"], of["accountability"], strict=True))[-8:]
+
+
+def test_market_fit_is_read_from_how_people_come_back(client_for, now):
+    few = used(now=now, feature=make_feature("few", stage="pilot"), accounts=6, people=5)
+    many = used(now=now, feature=make_feature("many", stage="pilot"), accounts=26, people=5, weeks=7)
+    work("sum_usage", now=now)
+    page = text(member(client_for, few).get("/features/few/why/"))
+    assert re.search(r"Cannot tell yet: \d+ of about 100 people began long enough ago", page)
+    answer = member(client_for, many).get("/features/many/why/")
+    fit = answer.context["page"].fit
+    assert fit.is_enough
+    assert 100 < fit.n <= 130
+    assert re.match(r"(Flattening|Still falling): \d+ % come back in interval \d", fit.sentence)
+    assert fit.sentence in text(answer)
 
 
 # --- weights

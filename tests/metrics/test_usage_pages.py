@@ -238,7 +238,7 @@ def test_wrong_but_used_is_told_from_the_truth_that_arrived(browser, feature):
     assert week.right_but_refused == pytest.approx(sum(number >= 9 for number in refused) / len(refused))
     assert 0 < week.wrong_but_used_low < week.wrong_but_used < week.wrong_but_used_high < 1
     text = page_text(browser)
-    assert "About 5 of 15 used answers were wrong in the week of 16 February" in text
+    assert "About 5 (2 to 9) of 15 used answers were wrong in the week of 16 February" in text
     assert "none of the used answers was judged" in text
 
 

@@ -11,6 +11,7 @@ from metrics.stats.adoption import COMPONENTS, INDISPENSABLE, WEIGHTS, Goal
 from metrics.stats.quadrants import Axis, change_cell, needed, place, retention_intervals
 from metrics.stats.score_change import ScoreInputs
 from metrics.stats.score_states import GateWeek, gate
+from tests.stats.simulated_accounts import gate_flips
 
 EXACT = 1e-9
 MONDAY = date(2026, 3, 2)
@@ -188,3 +189,10 @@ def test_what_it_asks_and_gives_sets_the_goals_and_the_time_to_come_back(behavio
     assert retention_intervals("before", cell) == after / 4
     with pytest.raises(ValueError, match="between 1 and 9"):
         change_cell(0, 5)
+
+
+def test_the_gate_changes_at_most_twice_a_year_where_one_threshold_would_flutter():
+    """10 simulated years about 20, of 10 accounts; 3 standard errors of a yearly count of 2: 1.4."""
+    told = {"level": 20, "k": 10, "years": 10, "seed": 4}
+    assert gate_flips(**told) <= 2 + 3 * (2 / 10) ** 0.5
+    assert gate_flips(**told, opens_at=20) > 2 + 3 * (2 / 10) ** 0.5
