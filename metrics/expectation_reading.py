@@ -1,6 +1,6 @@
 """Expectations as pages and REST show them: what was agreed, how it stands, how it came to be."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -307,13 +307,3 @@ def _record(function: str, decided: Sequence[tuple[Expectation, bool]]) -> Calib
         return CalibrationRecord(function, name_of(function), n, ENOUGH_FOR_A_RECORD, None, None, None, sentence)
     sentence = f"It said {100 * mean:.0f} of 100 would be met, {100 * share:.0f} of 100 were ({n} resolved)."
     return CalibrationRecord(function, name_of(function), n, ENOUGH_FOR_A_RECORD, score, mean, share, sentence)
-
-
-def agreed_targets(features: Iterable[Feature]) -> dict[int, float]:
-    """Per feature (its pk): the agreed accuracy of all traffic, for the dashed line. The one agreed last wins."""
-    rows = (
-        Expectation.objects.in_force()
-        .filter(feature__in=features, metric=Metric.ACCURACY, segment="", direction="at_least")
-        .order_by("product_signed_at", "pk")
-    )
-    return dict(rows.values_list("feature", "target"))

@@ -1,20 +1,44 @@
 """What stands beside quality on the Features and the Feature page: use, trust, answering, and what was agreed."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Exists, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 
-from feedback.models import Feature, FeedbackItem
-from metrics.actions.expecting import Promise, promises
-from metrics.expectation_reading import agreed_targets
-from metrics.models import UseWeek
-from metrics.quadrant_reading import quadrant_rows
+from feedback.models import Feature, FeedbackItem, User
+from metrics.actions.expecting import Promise, promise_of
+from metrics.models import Conclusion, Expectation, UseWeek
+from metrics.quadrant_reading import standings
+from metrics.reports import Facts
 from metrics.score_reports import QuadrantRow
 
 WEEK = timedelta(weeks=1)
 LATELY = 6 * WEEK
+
+
+def with_facts(features: QuerySet[Feature], *, user: User, now: datetime) -> QuerySet[Feature]:
+    """The features with their facts, in the same query (facts_of)."""
+    items = FeedbackItem.objects.filter(feature=OuterRef("pk"))
+    return features.annotate(
+        may_review=Exists(Feature.objects.reviewed_by(user).filter(pk=OuterRef("pk"))),
+        concluded_at=Subquery(Conclusion.objects.filter(feature=OuterRef("pk")).values("as_of")),
+        n_open=_count(items.open()),
+        n_overdue=_count(items.overdue(now)),
+    )
+
+
+def _count(items: QuerySet[FeedbackItem]) -> Coalesce:
+    counted = items.order_by().values("feature").annotate(n=Count("pk")).values("n")
+    return Coalesce(Subquery(counted), 0)
+
+
+def facts_of(feature: Feature) -> Facts:
+    """Raises KeyError for a feature that with_facts has not read."""
+    told: dict[str, Any] = vars(feature)
+    return Facts(told["may_review"], told["concluded_at"], told["n_open"], told["n_overdue"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,26 +64,22 @@ class Overview:
     n_overdue: int
 
 
-def overviews(features: QuerySet[Feature], *, now: datetime) -> list[Overview]:
-    """In the order of the features; the same few queries for three and for thirty."""
-    chosen = list(features)
-    weeks = _newest_weeks(chosen, now)
-    items = FeedbackItem.objects.filter(feature__in=chosen)
-    n_open, n_overdue = _by_feature(items.open()), _by_feature(items.overdue(now))
+def overviews(features: Sequence[Feature], *, rates: Mapping[int, int], now: datetime) -> list[Overview]:
+    """In the order of the features, read by with_facts; two queries for three and for thirty.
+
+    rates: reviews a day of each, by its key.
+    """
+    weeks = _newest_weeks(features, now)
     return [
         Overview(
             standing,
             weeks.get((feature.pk, "wrong_but_used")),
             weeks.get((feature.pk, "right_but_refused")),
-            n_open.get(feature.pk, 0),
-            n_overdue.get(feature.pk, 0),
+            facts_of(feature).n_open,
+            facts_of(feature).n_overdue,
         )
-        for feature, standing in zip(chosen, quadrant_rows(features, now=now), strict=True)
+        for feature, standing in zip(features, standings(features, rates=rates, now=now), strict=True)
     ]
-
-
-def _by_feature(items: QuerySet[FeedbackItem]) -> dict[int, int]:
-    return dict(items.values("feature").annotate(n=Count("pk")).values_list("feature", "n"))
 
 
 def _newest_weeks(features: Iterable[Feature], now: datetime) -> dict[tuple[int, str], TrustFigure]:
@@ -89,4 +109,11 @@ class Agreed:
 
 
 def agreed_of(feature: Feature, *, now: datetime) -> Agreed:
-    return Agreed(promises(feature, now=now), agreed_targets([feature]).get(feature.pk))
+    """In two queries. Of several on accuracy the line shows the one that was agreed last."""
+    rows = list(Expectation.objects.of(feature).agreed())
+    targets = [
+        row.target
+        for row in rows
+        if (row.metric, row.segment, row.direction) == (Expectation.Metric.ACCURACY, "", "at_least")
+    ]
+    return Agreed([promise_of(row, now=now) for row in rows], targets[-1] if targets else None)

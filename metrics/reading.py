@@ -1,17 +1,18 @@
 """Reads what the workers stored into the dataclasses of metrics.reports. Never computes a statistic."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from django.db.models import Count, Prefetch, Q, QuerySet
 
-from feedback.models import Feature, ModelVersion, User
-from metrics.models import Conclusion, Estimate, EstimateSet, RuntimePercentiles
+from feedback.models import Feature, ModelVersion
+from metrics.models import Estimate, EstimateSet, RuntimePercentiles
 from metrics.reports import (
     CalibrationBin,
     Confusion,
     EstimateReport,
+    Facts,
     FeaturePage,
     FeatureRow,
     Figure,
@@ -164,8 +165,8 @@ def _still_needed(lately: EstimateSet | None, target_count: int) -> tuple[float 
     return half_width, n_to_go, ""
 
 
-def feature_page(feature: Feature, *, user: User) -> FeaturePage:
-    """Everything the Feature page shows, in a number of queries that does not grow with the data."""
+def feature_page(feature: Feature, *, may_review: bool, as_of: datetime | None) -> FeaturePage:
+    """What the Feature page shows of quality, in a number of queries that does not grow with the data."""
     versions = list(ModelVersion.objects.of(feature).order_by("deployed_at", "pk"))
     sets = list(
         EstimateSet.objects.of(feature)
@@ -184,7 +185,6 @@ def feature_page(feature: Feature, *, user: User) -> FeaturePage:
     series = _series(sets)
     best = _best_figure(reports[Source.REVIEWED], reports[Source.OBSERVED])
     sentence, detail = verdict(feature, best[0], source=best[1], version=current.name if current else "")
-    conclusion = Conclusion.objects.filter(feature=feature).first()
     return FeaturePage(
         slug=feature.slug,
         name=feature.name,
@@ -196,7 +196,7 @@ def feature_page(feature: Feature, *, user: User) -> FeaturePage:
         verdict=sentence,
         verdict_detail=detail,
         current_version=current.name if current else "",
-        as_of=conclusion.as_of if conclusion else None,
+        as_of=as_of,
         reviewed=reports[Source.REVIEWED],
         observed=reports[Source.OBSERVED],
         difference=_difference(reports[Source.REVIEWED], reports[Source.OBSERVED]),
@@ -204,7 +204,7 @@ def feature_page(feature: Feature, *, user: User) -> FeaturePage:
         versions=[_version_row(version, versions, sets) for version in reversed(versions)],
         runtime=runtime_report(feature),
         progress=review_progress(feature, reviewed),
-        may_review=Feature.objects.reviewed_by(user).filter(pk=feature.pk).exists(),
+        may_review=may_review,
         chart_title=chart_title(versions, series),
     )
 
@@ -277,12 +277,15 @@ def _accuracy(stored: EstimateSet | None) -> Figure:
     )
 
 
-def feature_rows(features: QuerySet[Feature], *, user: User) -> list[FeatureRow]:
+def listed(features: QuerySet[Feature]) -> list[Feature]:
+    """The features with what their lines need of themselves, in two queries."""
+    versions = Prefetch("versions", ModelVersion.objects.order_by("deployed_at", "pk"))
+    return list(features.select_related("owner").prefetch_related(versions))
+
+
+def feature_rows(features: Iterable[Feature], *, facts: Mapping[int, Facts]) -> list[FeatureRow]:
     """The lines of the Features page: the same few queries for three features and for thirty."""
-    chosen = list(features.select_related("owner").prefetch_related(
-        Prefetch("versions", ModelVersion.objects.order_by("deployed_at", "pk"))
-    ))  # fmt: skip
-    ids = [feature.pk for feature in chosen]
+    ids = list(facts)
     sets: dict[int, list[EstimateSet]] = defaultdict(list)
     stored = (
         EstimateSet.objects.filter(feature__in=ids, segment="", window__in=["version", "28d", "period"])
@@ -294,18 +297,10 @@ def feature_rows(features: QuerySet[Feature], *, user: User) -> list[FeatureRow]
         sets[each.feature_id].append(each)
     free = Assignment.objects.filter(feature__in=ids, state="open").order_by()
     n_open = dict(free.values_list("feature").annotate(n=Count("pk")))
-    p95 = dict(
-        RuntimePercentiles.objects.filter(feature__in=ids, measure="latency_ms").values_list("version", "p95")
-    )
-    as_of = dict(Conclusion.objects.filter(feature__in=ids).values_list("feature", "as_of"))
-    reviewing = set(Feature.objects.reviewed_by(user).values_list("pk", flat=True))
     return [
-        _feature_row(
-            feature, sets[feature.pk], n_open=n_open.get(feature.pk, 0), p95=p95,
-            as_of=as_of.get(feature.pk), may_review=feature.pk in reviewing,
-        )
-        for feature in chosen
-    ]  # fmt: skip
+        _feature_row(feature, sets[feature.pk], n_open=n_open.get(feature.pk, 0), facts=facts[feature.pk])
+        for feature in features
+    ]
 
 
 def _feature_row(
@@ -313,9 +308,7 @@ def _feature_row(
     sets: list[EstimateSet],
     *,
     n_open: int,
-    p95: dict[int, float | None],
-    as_of: datetime | None,
-    may_review: bool,
+    facts: Facts,
 ) -> FeatureRow:
     versions = list(feature.versions.all())
     current = versions[-1] if versions else None
@@ -343,7 +336,6 @@ def _feature_row(
         period_days=points[-1].days if points else 0,
         n_predictions_28d=lately[0].population if lately else 0,
         n_open_reviews=n_open,
-        latency_p95_ms=p95.get(current.pk) if current else None,
-        as_of=as_of,
-        may_review=may_review,
+        as_of=facts.as_of,
+        may_review=facts.may_review,
     )

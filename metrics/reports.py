@@ -151,6 +151,16 @@ class ReviewProgress:
 
 
 @dataclass(frozen=True, slots=True)
+class Facts:
+    """What is read together with a feature (metrics.overview.with_facts). n_open: feedback that is not closed."""
+
+    may_review: bool
+    as_of: datetime | None
+    n_open: int
+    n_overdue: int
+
+
+@dataclass(frozen=True, slots=True)
 class FeatureRow:
     """A line of the Features page."""
 
@@ -168,7 +178,6 @@ class FeatureRow:
     period_days: int
     n_predictions_28d: int
     n_open_reviews: int
-    latency_p95_ms: float | None
     as_of: datetime | None
     may_review: bool
 

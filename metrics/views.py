@@ -10,8 +10,9 @@ from feedback.models import Feature, User
 from feedback.policy import MEMBER, PERSON, allow
 from metrics import reading
 from metrics.filters import FeatureFilter
-from metrics.overview import Overview, agreed_of, overviews
+from metrics.overview import Overview, agreed_of, facts_of, overviews, with_facts
 from metrics.reports import FeatureRow, SeriesPoint
+from reviews.models import SamplingPolicy
 
 
 def _person(request: HttpRequest) -> User:
@@ -25,8 +26,13 @@ def features(request: HttpRequest) -> HttpResponse:
     user = _person(request)
     visible = Feature.objects.visible_to(user)
     chosen = FeatureFilter(request.GET, queryset=visible)
-    found = reading.feature_rows(chosen.qs, user=user)
-    rows = list(zip(found, overviews(chosen.qs, now=timezone.now()), strict=True))
+    now = timezone.now()
+    found = reading.listed(with_facts(chosen.qs, user=user, now=now))
+    rates = dict(
+        SamplingPolicy.objects.current().filter(feature__in=found).values_list("feature", "reviews_per_day")
+    )
+    lines = reading.feature_rows(found, facts={each.pk: facts_of(each) for each in found})
+    rows = list(zip(lines, overviews(found, rates=rates, now=now), strict=True))
     if request.GET.get("format") == "csv":
         return _features_csv(rows)
     query = request.GET.copy()
@@ -44,14 +50,17 @@ def features(request: HttpRequest) -> HttpResponse:
 @allow(MEMBER)
 def feature(request: HttpRequest, slug: str) -> HttpResponse:
     user = _person(request)
-    found = get_object_or_404(Feature.objects.visible_to(user).select_related("owner"), slug=slug)
-    page = reading.feature_page(found, user=user)
+    now = timezone.now()
+    visible = with_facts(Feature.objects.visible_to(user).select_related("owner"), user=user, now=now)
+    found = get_object_or_404(visible, slug=slug)
+    facts = facts_of(found)
+    page = reading.feature_page(found, may_review=facts.may_review, as_of=facts.as_of)
     if request.GET.get("format") == "csv":
         return _series_csv(found.slug, page.series)
-    now = timezone.now()
+    rates = {found.pk: page.progress.reviews_per_day} if page.progress else {}
     context = {
         "page": page,
-        "overview": overviews(Feature.objects.filter(pk=found.pk), now=now)[0],
+        "overview": overviews([found], rates=rates, now=now)[0],
         "agreed": agreed_of(found, now=now),
         "chart_data": [asdict(point) for point in page.series],
         "csv_url": f"{found.get_absolute_url()}?format=csv",
@@ -64,7 +73,7 @@ def _features_csv(rows: list[tuple[FeatureRow, Overview]]) -> HttpResponse:
         "slug", "name", "stage", "owner", "version", "right", "low", "high", "n", "state", "source", "as_of",
         "adoption", "adoption_low", "adoption_high", "adoption_state", "accountability", "accountability_low",
         "accountability_high", "accountability_state", "wrong_but_used", "feedback_open", "feedback_overdue",
-        "predictions_28d", "latency_p95_ms",
+        "predictions_28d",
     ]  # fmt: skip
     lines = []
     for row, overview in rows:
@@ -75,7 +84,7 @@ def _features_csv(rows: list[tuple[FeatureRow, Overview]]) -> HttpResponse:
             used.value, used.low, used.high, used.state,
             answered.value, answered.low, answered.high, answered.state,
             overview.wrong_but_used.value if overview.wrong_but_used else None,
-            overview.n_open, overview.n_overdue, row.n_predictions_28d, row.latency_p95_ms,
+            overview.n_open, overview.n_overdue, row.n_predictions_28d,
         ])  # fmt: skip
     return csv_answer("features.csv", columns, lines)
 

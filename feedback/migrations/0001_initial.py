@@ -2,9 +2,10 @@ import django.core.serializers.json
 import django.db.models.deletion
 import django.db.models.functions.text
 import django.utils.timezone
-import feedback.models.features
 from django.conf import settings
 from django.db import migrations, models
+
+import feedback.models.features
 
 
 class Migration(migrations.Migration):

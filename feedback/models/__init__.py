@@ -1,8 +1,8 @@
 """What happened: people, features, versions, predictions, outcomes, and the jobs that follow."""
 
+from feedback.models.call_notes import CallNote
 from feedback.models.comments import Comment, CommentRevision
 from feedback.models.decisions import Decision
-from feedback.models.call_notes import CallNote
 from feedback.models.erasures import Erasure
 from feedback.models.events import UsageEvent
 from feedback.models.features import Feature, ModelVersion
@@ -14,8 +14,8 @@ from feedback.models.people import ApiKey, Membership, OneTimeLogin, User
 from feedback.models.plans import Exploration, ExplorationNeed
 from feedback.models.predictions import Outcome, Prediction
 from feedback.models.refusals import RefusalHour
-from feedback.models.themes import Theme
 from feedback.models.stages import StageChange
+from feedback.models.themes import Theme
 
 __all__ = [
     "ApiKey",
@@ -38,8 +38,8 @@ __all__ = [
     "Prediction",
     "RefusalHour",
     "Schedule",
-    "Theme",
     "StageChange",
+    "Theme",
     "UsageEvent",
     "User",
 ]

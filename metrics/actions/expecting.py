@@ -45,11 +45,11 @@ def promises(feature: Feature, *, now: datetime) -> list[Promise]:
     """What is agreed about a feature, oldest first. Checked every minute; one whose day has come undecided
     counts as expired from that day on, checked or not.
     """
-    agreed = Expectation.objects.of(feature).in_force().with_statuses().order_by("product_signed_at", "pk")
-    return [_promise(expectation, now) for expectation in agreed]
+    return [promise_of(expectation, now=now) for expectation in Expectation.objects.of(feature).agreed()]
 
 
-def _promise(expectation: Expectation, now: datetime) -> Promise:
+def promise_of(expectation: Expectation, *, now: datetime) -> Promise:
+    """Of an expectation with its statuses at hand."""
     newest = next(iter(expectation.statuses.all()), None)
     status, p_met = (newest.status, newest.p_met) if newest else ("unknown", None)
     if expectation.is_over(now) and status in {"unknown", "not_sure"}:

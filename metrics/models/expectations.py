@@ -23,6 +23,10 @@ class ExpectationQuerySet(models.QuerySet["Expectation"]):
         """Signed by both functions, and not replaced by what they agreed later."""
         return self.filter(state=Expectation.State.AGREED)
 
+    def agreed(self) -> Self:
+        """In force, with their statuses, the one agreed first in front."""
+        return self.in_force().with_statuses().order_by("product_signed_at", "pk")
+
     def unresolved(self) -> Self:
         return self.filter(resolved_at=None)
 

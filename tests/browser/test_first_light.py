@@ -15,7 +15,20 @@ TOO_WIDE = """
   .filter(node => !node.closest(".scroll-x *") && node.getBoundingClientRect().right > window.innerWidth + 1)
   .map(node => node.outerHTML.slice(0, 120))
 """
-PATHS = ["/features/", "/features/delay-alert/", "/features/price-band/", "/ingest/", "/desk/", "claim"]
+PATHS = [
+    "/features/",
+    "/features/delay-alert/",
+    "/features/price-band/",
+    "/features/price-band/discuss/",
+    "/features/price-band/decide/",
+    "/features/delay-alert/stage/",
+    "/pipeline/",
+    "/explorations/",
+    "/decisions/",
+    "/ingest/",
+    "/desk/",
+    "claim",
+]
 RULES = ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"]
 
 

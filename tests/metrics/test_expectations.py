@@ -5,9 +5,10 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
 from metrics.actions.expecting import promises, propose, sign, withdraw
-from metrics.expectation_reading import agreed_targets, expectations_page
+from metrics.expectation_reading import expectations_page
 from metrics.models import Expectation, ExpectationStatus
-from tests.factories import NOON, make_feature, make_membership, make_user, make_version
+from metrics.overview import agreed_of
+from tests.factories import NOON, make_membership, make_user, make_version
 from tests.metrics.agreements import DAY, HOUR, make_agreed, make_proposal, make_team, make_terms
 
 pytestmark = pytest.mark.django_db
@@ -235,13 +236,11 @@ def test_the_sentence_says_what_was_found_and_what_was_agreed(team):
 
 
 def test_the_dashed_line_is_the_agreed_accuracy_of_all_traffic():
-    features = []
-    for target in (0.7, 0.9):
-        feature, people = make_team()
-        make_agreed(feature, people, target=target)
-        make_agreed(feature, people, target=0.5, segment="origin:JFK")
-        features.append(feature)
-    assert agreed_targets([*features, make_feature()]) == {features[0].pk: 0.7, features[1].pk: 0.9}
+    feature, people = make_team()
+    make_agreed(feature, people, target=0.7)
+    make_agreed(feature, people, target=0.5, segment="origin:JFK")
+    agreed = agreed_of(feature, now=NOON)
+    assert (agreed.target, len(agreed.promises)) == (0.7, 2)
 
 
 def test_proposing_takes_one_of_the_two_functions():
