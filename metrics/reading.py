@@ -292,7 +292,7 @@ def feature_rows(features: QuerySet[Feature], *, user: User) -> list[FeatureRow]
     )
     for each in stored:
         sets[each.feature_id].append(each)
-    free = Assignment.objects.filter(feature__in=ids, state="open").order_by()
+    free = Assignment.objects.to_judge().filter(feature__in=ids, state="open").order_by()
     n_open = dict(free.values_list("feature").annotate(n=Count("pk")))
     p95 = dict(
         RuntimePercentiles.objects.filter(feature__in=ids, measure="latency_ms").values_list("version", "p95")

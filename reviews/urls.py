@@ -10,6 +10,9 @@ urlpatterns = [
     path("desk/<int:pk>/submit/", views.submit, name="submit"),
     path("desk/<int:pk>/skip/", views.skip, name="skip"),
     path("desk/<int:pk>/release/", views.release, name="release"),
+    path("desk/<int:pk>/answer/", views.own_answer, name="own_answer"),
+    path("desk/<int:pk>/beat/", views.beat, name="beat"),
+    path("desk/drafts/<int:pk>/discard/", views.discard_draft, name="discard_draft"),
     path("desk/judgments/<int:pk>/undo/", views.undo, name="undo"),
     path("api/v1/review/", include("reviews.api.urls")),
 ]

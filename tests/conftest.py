@@ -1,3 +1,4 @@
+import itertools
 import logging
 import os
 import sys
@@ -8,6 +9,8 @@ import pytest
 from django.conf import settings as django_settings
 from django.core.cache import cache, caches
 from django.test import Client
+
+from tests import factories
 
 OURS = str(Path(__file__).parent.parent / "templates")
 
@@ -55,6 +58,12 @@ def own_redis_database(url):
 @pytest.fixture(autouse=True)
 def _empty_cache():
     cache.clear()
+
+
+@pytest.fixture(autouse=True)
+def _numbers_from_one(monkeypatch):
+    """What a test makes has the same names whatever ran before it, and with them the same draws."""
+    monkeypatch.setattr(factories, "numbers", itertools.count(1))
 
 
 @pytest.fixture

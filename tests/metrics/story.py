@@ -8,7 +8,14 @@ from feedback.models import Feature, ModelVersion, User
 from reviews.actions.desk import claim_next, set_policy, skip, submit, undo
 from reviews.actions.draw import draw_received
 from reviews.models import Assignment, Judgment
-from tests.factories import make_feature, make_membership, make_outcome, make_prediction, make_version
+from tests.factories import (
+    make_feature,
+    make_membership,
+    make_outcome,
+    make_prediction,
+    make_user,
+    make_version,
+)
 from tests.metrics.work import work
 
 DAY, HOUR, MINUTE = timedelta(days=1), timedelta(hours=1), timedelta(minutes=1)
@@ -104,7 +111,8 @@ def tell():
     second = make_version(
         feature, "second", labels=["on_time", "late", "lost"], positive_label="late", deployed_at=SECOND
     )
-    ann, bob = (make_membership(feature=feature).user for _ in range(2))
+    people = (make_user(f"{name}@example.org") for name in ("ann", "bob"))
+    ann, bob = (make_membership(user, feature).user for user in people)
     story = Story(feature, first, second, ann, bob, random.Random(11), {})
     set_policy(
         feature=feature, user=None, now=START, design="uncertainty", reviews_per_day=25, target_count=TARGET
