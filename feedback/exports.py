@@ -11,11 +11,11 @@ def csv_answer(name: str, columns: Sequence[str], lines: Iterable[Sequence[objec
     response["Content-Disposition"] = f'attachment; filename="{name}"'
     writer = csv.writer(response)
     writer.writerow(columns)
-    writer.writerows([[_cell(value) for value in line] for line in lines])
+    writer.writerows([[cell(value) for value in line] for line in lines])
     return response
 
 
-def _cell(value: object) -> object:
+def cell(value: object) -> object:
     """A text that a spreadsheet would run as a formula gets an apostrophe in front."""
     is_formula = isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r", "\n"))
     return f"'{value}" if is_formula else value

@@ -295,7 +295,7 @@ def feature_rows(features: Iterable[Feature], *, facts: Mapping[int, Facts]) -> 
     )
     for each in stored:
         sets[each.feature_id].append(each)
-    free = Assignment.objects.filter(feature__in=ids, state="open").order_by()
+    free = Assignment.objects.to_judge().filter(feature__in=ids, state="open").order_by()
     n_open = dict(free.values_list("feature").annotate(n=Count("pk")))
     return [
         _feature_row(feature, sets[feature.pk], n_open=n_open.get(feature.pk, 0), facts=facts[feature.pk])

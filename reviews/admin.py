@@ -1,6 +1,31 @@
 from django.contrib import admin
 
 from feedback.admin import ReadOnly
-from reviews.models import Assignment, DrawDay, Exclusion, Judgment, ReviewItem, Rubric, SamplingPolicy
+from reviews.models import (
+    Assignment,
+    Draft,
+    DrawDay,
+    Exclusion,
+    GoldReference,
+    Judgment,
+    ReviewerSkill,
+    ReviewItem,
+    Rubric,
+    SamplingPolicy,
+)
 
-admin.site.register([ReviewItem, Assignment, Judgment, DrawDay, Exclusion, SamplingPolicy, Rubric], ReadOnly)
+admin.site.register(
+    [
+        ReviewItem,
+        Assignment,
+        Judgment,
+        Draft,
+        DrawDay,
+        Exclusion,
+        GoldReference,
+        ReviewerSkill,
+        SamplingPolicy,
+        Rubric,
+    ],
+    ReadOnly,
+)

@@ -24,6 +24,28 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True)
+class Question:
+    """What the rubric asks besides the verdict. kind: choice (of options), number or text."""
+
+    code: str
+    label: str
+    kind: str
+    options: list[str]
+    is_required: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Opinion:
+    """What one of two raters said, to somebody who decides between them. rater: A or B, never a name."""
+
+    rater: str
+    verdict: str
+    corrected: str
+    reasons: list[str]
+    comment: str
+
+
+@dataclass(frozen=True, slots=True)
 class Progress:
     """n_today: mine since midnight UTC; n_left: items that I could still take; minutes_left: at my pace."""
 
@@ -34,7 +56,11 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One assignment as its reviewer sees it: never a score, weight, arm or another's judgment."""
+    """One assignment as its reviewer sees it: never a score, weight, arm, lane or another's judgment.
+
+    step: own_answer (blind mode: the model's answer is still hidden: answer, label and answer_label are
+    empty) or verdict. opinions: only of who decides between two.
+    """
 
     assignment_id: int
     token: str
@@ -44,12 +70,18 @@ class Case:
     version: str
     external_id: str
     occurred_at: datetime
+    step: str
+    own_answer: str
+    own_answer_label: str
     answer: str
+    label: str | None
     answer_label: str
     fields: list[CaseField]
     verdicts: list[Choice]
     labels: list[Choice]
     reasons: list[Choice]
+    questions: list[Question]
+    opinions: list[Opinion]
     guideline_html: str
     rubric_number: int
     progress: Progress
@@ -61,13 +93,27 @@ class Kept:
 
     verdict: str = ""
     corrected: str = ""
+    own_answer: str = ""
     reasons: list[str] = field(default_factory=list)
+    answers: dict[str, str] = field(default_factory=dict)
     comment: str = ""
+    is_flagged: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LostAnswer:
+    """An answer that was not counted, because somebody else had the case: kept until its writer throws it away."""
+
+    draft_id: int
+    feature_name: str
+    external_id: str
+    saved_at: datetime
+    kept: Kept
 
 
 @dataclass(frozen=True, slots=True)
 class QueueRow:
-    """A line of the desk's first page: one feature that I review."""
+    """A line of the desk's first page: one feature that I review. n_to_decide: of an adjudicator alone."""
 
     slug: str
     name: str
@@ -75,6 +121,7 @@ class QueueRow:
     n_mine_today: int
     n_final: int
     target_count: int
+    n_to_decide: int = 0
 
 
 @dataclass(frozen=True, slots=True)

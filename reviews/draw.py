@@ -27,8 +27,26 @@ def luck(*, slug: str, external_id: str, salt: bytes) -> float:
     Raises ValueError for a salt over 64 bytes. Not for slugs that contain NUL: the two texts could then be
     shifted. Source: statistics.md §1; BLAKE2b, RFC 7693 (64-byte digest, its first 8 bytes, big-endian).
     """
+    return _luck_at(0, slug, external_id, salt)
+
+
+def overlap_luck(*, slug: str, external_id: str, salt: bytes) -> float:
+    """The second number of the same hash, as fixed as luck and independent of it: below the share, two opinions.
+
+    Not luck itself: of those drawn, that would pick the head of the queue, and a half-finished queue would
+    hold more second opinions than was asked for. Source: as luck, bytes 8 to 15.
+    """
+    return _luck_at(1, slug, external_id, salt)
+
+
+def audit_luck(*, slug: str, external_id: str, salt: bytes) -> float:
+    """The third number of the same hash: below the share, two who agree are looked at again. As overlap_luck."""
+    return _luck_at(2, slug, external_id, salt)
+
+
+def _luck_at(place: int, slug: str, external_id: str, salt: bytes) -> float:
     digest = blake2b(f"{slug}\0{external_id}".encode(), key=salt).digest()
-    return min((int.from_bytes(digest[:8], "big") + 0.5) / 2**64, JUST_BELOW_ONE)
+    return min((int.from_bytes(digest[8 * place : 8 * place + 8], "big") + 0.5) / 2**64, JUST_BELOW_ONE)
 
 
 def expected_informativeness(design: str, chance_right: float) -> float:

@@ -10,13 +10,25 @@ from statistics import median
 from typing import Any
 
 import nh3
-from django.db.models import Count, Min, QuerySet
+from django.db.models import Count, Min, Q, QuerySet
 from markdown_it import MarkdownIt
 
-from feedback.models import Feature, Prediction, User
-from reviews.actions.desk import rubric_of
-from reviews.desk import Case, CaseField, Choice, EmptyDesk, Progress, QueueRow
-from reviews.models import Assignment, Exclusion, ReviewItem, Rubric, SamplingPolicy
+from feedback.models import Feature, Membership, Prediction, User
+from reviews.actions.policies import rubric_of
+from reviews.actions.settling import opinions_of
+from reviews.desk import (
+    Case,
+    CaseField,
+    Choice,
+    EmptyDesk,
+    Kept,
+    LostAnswer,
+    Opinion,
+    Progress,
+    Question,
+    QueueRow,
+)
+from reviews.models import Assignment, ClaimWalk, Draft, Exclusion, ReviewItem, Rubric, SamplingPolicy
 
 HINTS = {"text", "long_text", "number", "money", "date", "link", "code", "json"}
 LONG = 120
@@ -28,13 +40,17 @@ USUAL_TARGET = 500
 
 
 def case_of(assignment: Assignment, *, reviewer: User, now: datetime) -> Case:
-    """A leased case as its reviewer sees it: nothing of scores, weights, arms or others' judgments.
+    """A leased case as its reviewer sees it: nothing of scores, weights, arms, lanes or others' judgments.
 
-    The caller has checked that the reviewer holds it.
+    In blind mode nothing of the model's answer either, until they have given their own. Who decides between
+    two raters sees what these said, as A and B. The caller has checked that the reviewer holds it.
     """
+    assignment = _with_prediction(assignment)
     item, feature = assignment.item, assignment.feature
     prediction, rubric = item.prediction, rubric_of(feature)
-    answer = answer_text(prediction)
+    is_decision = assignment.lane in {Assignment.Lane.ADJUDICATION, Assignment.Lane.AUDIT}
+    is_hidden = assignment.is_blind and not assignment.own_answer and not is_decision
+    answer = "" if is_hidden else answer_text(prediction)
     return Case(
         assignment_id=assignment.pk,
         token=assignment.lease_token,
@@ -44,19 +60,64 @@ def case_of(assignment: Assignment, *, reviewer: User, now: datetime) -> Case:
         version=item.version.name,
         external_id=prediction.external_id,
         occurred_at=prediction.occurred_at,
+        step="own_answer" if is_hidden else "verdict",
+        own_answer=assignment.own_answer,
+        own_answer_label=feature.words_for(assignment.own_answer) if assignment.own_answer else "",
         answer=answer,
-        answer_label=answer if prediction.label is None else feature.words_for(prediction.label),
+        label=None if is_hidden else prediction.label,
+        answer_label=answer if is_hidden or prediction.label is None else feature.words_for(prediction.label),
         fields=_fields(prediction.inputs, feature.input_fields),
-        verdicts=[
-            Choice(value, label, key)
-            for (value, label), key in zip(ReviewItem.Verdict.choices, VERDICT_KEYS, strict=True)
-        ],
-        labels=_labels(item, feature),
+        verdicts=_verdicts(rubric),
+        labels=_labels(item, feature, is_hidden=is_hidden),
         reasons=_reasons(rubric),
+        questions=_questions(rubric),
+        opinions=_opinions(item, feature) if is_decision else [],
         guideline_html=guideline_html(rubric.guideline) if rubric else "",
         rubric_number=rubric.number if rubric else 0,
         progress=progress_of(reviewer, [feature], now=now),
     )
+
+
+def _with_prediction(assignment: Assignment) -> Assignment:
+    """A claim brings the assignment alone; what is shown of its prediction takes one more query, not four."""
+    if Assignment._meta.get_field("item").is_cached(assignment):
+        return assignment
+    return Assignment.objects.select_related("feature", "item__prediction", "item__version").get(pk=assignment.pk)
+
+
+def _verdicts(rubric: Rubric | None) -> list[Choice]:
+    offered = (rubric.verdicts if rubric else []) or ReviewItem.Verdict.values
+    return [
+        Choice(value, label, key)
+        for (value, label), key in zip(ReviewItem.Verdict.choices, VERDICT_KEYS, strict=True)
+        if value in offered
+    ]
+
+
+def _questions(rubric: Rubric | None) -> list[Question]:
+    return [
+        Question(
+            code=str(asked["code"]),
+            label=str(asked.get("label") or asked["code"]),
+            kind=str(asked["kind"]),
+            options=[str(option) for option in asked.get("options", [])],
+            is_required=bool(asked.get("is_required")),
+        )
+        for asked in (rubric.questions if rubric else [])
+    ]
+
+
+def _opinions(item: ReviewItem, feature: Feature) -> list[Opinion]:
+    return [
+        Opinion(
+            rater=rater,
+            verdict=judgment.get_verdict_display(),
+            corrected=feature.words_for(judgment.corrected) if judgment.corrected else "",
+            reasons=[str(reason) for reason in judgment.reasons],
+            comment=judgment.comment,
+        )
+        for rater, judgment in zip("AB", opinions_of(item), strict=False)
+    ]
 
 
 def answer_text(prediction: Prediction) -> str:
@@ -66,10 +127,11 @@ def answer_text(prediction: Prediction) -> str:
     return _text(prediction.output if prediction.value is None else prediction.value)
 
 
-def _labels(item: ReviewItem, feature: Feature) -> list[Choice]:
+def _labels(item: ReviewItem, feature: Feature, *, is_hidden: bool) -> list[Choice]:
+    """The labels to choose from: all of them while the model's answer is hidden, the others after that."""
     if item.prediction.label is None:
         return []
-    others = (label for label in item.version.labels if label != item.prediction.label)
+    others = (label for label in item.version.labels if is_hidden or label != item.prediction.label)
     return [Choice(label, feature.words_for(label), "") for label in others]
 
 
@@ -135,15 +197,27 @@ def progress_of(user: User, features: Iterable[Feature], *, now: datetime) -> Pr
     n_left counts what they hold and what is free for them, up to 1,000. minutes_left: None before they have
     judged anything.
     """
-    own = Assignment.objects.filter(feature__in=list(features))
+    features = list(features)
+    own = Assignment.objects.filter(feature__in=features)
     n_held = own.live(now).held_by(user).count()
-    n_left = n_held + own.claimable_by(user, now)[:COUNTED_TO].count()
+    n_left = n_held + _n_free(user, features, now)
     pace = _pace_seconds(user)
     return Progress(
         n_today=_today(own, user, now).count(),
         n_left=n_left,
         minutes_left=None if pace is None else math.ceil(n_left * pace / 60),
     )
+
+
+def _n_free(user: User, features: list[Feature], now: datetime) -> int:
+    """What is free for them from where their walk has come to: all before that is not theirs to take."""
+    walks = dict(ClaimWalk.objects.filter(reviewer=user, feature__in=features).values_list("feature", "queue_key"))
+    is_ahead = Q(lane=Assignment.Lane.TARGETED)
+    for feature in features:
+        is_ahead |= Q(feature=feature, queue_key__gte=walks.get(feature.pk, 0.0))
+    own = Assignment.objects.filter(feature__in=features).to_judge()
+    ahead = own.filter(is_ahead, state=Assignment.State.OPEN).allowed_to(user)
+    return ahead[:COUNTED_TO].count() + own.expired(now).allowed_to(user).count()
 
 
 def _today(own: QuerySet[Assignment], user: User, now: datetime) -> QuerySet[Assignment]:
@@ -167,8 +241,14 @@ def queues_of(user: User, now: datetime) -> list[QueueRow]:
     """
     features = list(Feature.objects.reviewed_by(user).order_by("name"))
     own = Assignment.objects.filter(feature__in=features)
-    n_free = _by_feature(own.filter(state=Assignment.State.OPEN)) + _by_feature(own.expired(now))
-    n_not_mine = _by_feature(own.free(now).filter(item__in=Exclusion.objects.filter(reviewer=user).values("item")))
+    to_judge = own.to_judge().known_to(user)
+    free = to_judge.filter(state=Assignment.State.OPEN)
+    n_free = _by_feature(free) + _by_feature(to_judge.expired(now))
+    mine = Assignment.objects.filter(reviewer=user, item__n_opinions__gt=1).values("item")
+    n_not_mine = _by_feature(
+        to_judge.free(now).filter(item__in=Exclusion.objects.filter(reviewer=user).values("item"))
+    ) + _by_feature(free.filter(item__in=mine))
+    n_to_decide = _by_feature(own.to_decide().free(now).filter(feature__in=_adjudicated(user)).allowed_to(user))
     n_held = _by_feature(own.live(now).held_by(user))
     n_today = _by_feature(_today(own, user, now))
     n_final = _by_feature(ReviewItem.objects.in_probability_sample().final().filter(feature__in=features))
@@ -183,8 +263,41 @@ def queues_of(user: User, now: datetime) -> list[QueueRow]:
             n_mine_today=n_today[feature.pk],
             n_final=n_final[feature.pk],
             target_count=targets.get(feature.pk, USUAL_TARGET),
+            n_to_decide=n_to_decide[feature.pk],
         )
         for feature in features
+    ]
+
+
+def _adjudicated(user: User) -> QuerySet[Any]:
+    return Membership.objects.of(user).with_role(Membership.Role.ADJUDICATOR).values("feature")
+
+
+def kept_of(draft: Draft | None) -> Kept:
+    """What a draft holds, as the form shows it."""
+    entered = draft.entered if draft else {}
+    return Kept(
+        verdict=entered.get("verdict", ""),
+        corrected=entered.get("corrected", ""),
+        reasons=entered.get("reasons", []),
+        answers={code: str(answer) for code, answer in entered.get("answers", {}).items()},
+        comment=entered.get("comment", ""),
+        is_flagged=bool(entered.get("is_flagged")),
+    )
+
+
+def lost_answers(user: User) -> list[LostAnswer]:
+    """The last ten answers of this person that were not counted, newest first."""
+    drafts = Draft.objects.of(user).filter(is_lost=True).order_by("-saved_at")
+    return [
+        LostAnswer(
+            draft_id=draft.pk,
+            feature_name=draft.assignment.feature.name,
+            external_id=draft.assignment.item.prediction.external_id,
+            saved_at=draft.saved_at,
+            kept=kept_of(draft),
+        )
+        for draft in drafts.select_related("assignment__feature", "assignment__item__prediction")[:10]
     ]
 
 
@@ -197,7 +310,13 @@ def empty_desk(user: User, features: Iterable[Feature], now: datetime) -> EmptyD
     features = list(features)
     if not features:
         return EmptyDesk("no_queue", "You are in no review queue. A lead of a feature can add you as a reviewer.")
-    others = Assignment.objects.live(now).filter(feature__in=features).exclude(reviewer=user).allowed_to(user)
+    others = (
+        Assignment.objects.live(now)
+        .filter(feature__in=features)
+        .to_judge()
+        .exclude(reviewer=user)
+        .allowed_to(user)
+    )
     free_at = others.aggregate(at=Min("leased_until"))["at"]
     if free_at is None:
         return EmptyDesk("done", "Everything is reviewed. New cases come in as predictions do.")

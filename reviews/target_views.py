@@ -10,7 +10,7 @@ from django.views.decorators.http import require_POST
 from feedback.actions.triage import TRIAGERS, record_sent_to_review
 from feedback.models import Feature, FeedbackItem, Prediction, User
 from feedback.policy import Policy, allow
-from reviews.actions.targets import send_to_review
+from reviews.actions import leading
 from reviews.forms import TargetForm
 
 NEW = "Sent to review: whoever reviews next gets it."
@@ -33,7 +33,7 @@ def target(request: HttpRequest, slug: str) -> HttpResponse:
     if prediction is None:
         messages.warning(request, NOT_HERE)
     else:
-        _, is_new = send_to_review(prediction=prediction, now=now)
+        _, is_new = leading.target(prediction=prediction, now=now)
         record_sent_to_review(item=item, user=user, now=now)
         messages.success(request, NEW if is_new else AGAIN)
     filters = request.GET.copy()

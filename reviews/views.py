@@ -1,4 +1,4 @@
-from datetime import datetime
+from dataclasses import asdict
 from typing import Any
 
 from django.contrib import messages
@@ -16,8 +16,8 @@ from reviews import reports
 from reviews.actions import desk as actions
 from reviews.desk import Case, Kept
 from reviews.errors import LeaseLost, Refused
-from reviews.forms import ClaimForm, JudgmentForm, SkipForm, TokenForm
-from reviews.models import Assignment, AssignmentQuerySet, Judgment
+from reviews.forms import ClaimForm, JudgmentForm, OwnAnswerForm, SkipForm, TokenForm
+from reviews.models import Assignment, AssignmentQuerySet, Draft, Judgment
 
 NOBODY_HERE = "There is no such case, or it is not yours."
 
@@ -34,24 +34,18 @@ def assignments_for(person: User) -> AssignmentQuerySet:
     return rows.select_related("feature", "item__prediction", "item__version")
 
 
-def claim_after(person: User, feature: Feature, now: datetime) -> Assignment | None:
-    """The next case: of the feature one is in, then of the others that one reviews."""
-    same = actions.claim_next(reviewer=person, features=[feature], now=now)
-    return same or actions.claim_next(reviewer=person, features=Feature.objects.reviewed_by(person), now=now)
-
-
 @allow(PERSON)
 @require_GET
 def desk(request: HttpRequest) -> HttpResponse:
     person, now = _person(request), timezone.now()
     queues = reports.queues_of(person, now)
     flash = _flash(request)
-    empty = None
-    if not any(queue.n_open for queue in queues):
+    empty, lost = None, reports.lost_answers(person)
+    if not any(queue.n_open or queue.n_to_decide for queue in queues):
         empty = reports.empty_desk(person, Feature.objects.reviewed_by(person), now)
     if empty and flash["saved"]:
         return render(request, "reviews/empty.html", {"empty": empty, **flash})
-    return render(request, "reviews/desk.html", {"queues": queues, "empty": empty, **flash})
+    return render(request, "reviews/desk.html", {"queues": queues, "empty": empty, "lost": lost, **flash})
 
 
 @allow(PERSON)
@@ -64,7 +58,11 @@ def claim(request: HttpRequest) -> HttpResponse:
         raise Http404("There is no such feature, or you do not review it.")
     if slug := form.cleaned_data["feature"]:
         features = features.filter(pk=get_object_or_404(features, slug=slug).pk)
-    assignment = actions.claim_next(reviewer=person, features=features, now=now)
+    if form.cleaned_data["work"] == "decide":
+        decided = [feature for feature in actions.adjudicated_by(person) if feature in features]
+        assignment = actions.claim_decision(adjudicator=person, features=decided, now=now)
+    else:
+        assignment = actions.claim_next(reviewer=person, features=features, now=now)
     if assignment is not None:
         return _to_case(request, assignment)
     context = {"empty": reports.empty_desk(person, features, now), "saved": "", "undo_id": None}
@@ -76,7 +74,56 @@ def claim(request: HttpRequest) -> HttpResponse:
 def case(request: HttpRequest, pk: int) -> HttpResponse:
     person = _person(request)
     assignment = get_object_or_404(assignments_for(person).held_by(person), pk=pk)
-    return _case_page(request, assignment, **_flash(request))
+    draft = Draft.objects.of(person).filter(assignment=assignment).first()
+    return _case_page(request, assignment, kept=reports.kept_of(draft), **_flash(request))
+
+
+@allow(PERSON)
+@require_POST
+def own_answer(request: HttpRequest, pk: int) -> HttpResponse:
+    """Blind mode: the reviewer's own answer, after which the page shows the model's."""
+    person = _person(request)
+    assignment = get_object_or_404(assignments_for(person), pk=pk)
+    form = OwnAnswerForm(request.POST)
+    if not form.is_valid():
+        return _again(request, assignment, JudgmentForm(request.POST), form.errors.get_json_data())
+    try:
+        assignment = actions.give_own_answer(assignment_id=pk, reviewer=person, **form.cleaned_data)
+    except LeaseLost as lost:
+        return _lost(request, str(lost), JudgmentForm(request.POST).kept())
+    except Refused as refused:
+        return _again(request, assignment, JudgmentForm(request.POST), refused.errors)
+    return _to_case(request, assignment)
+
+
+@allow(PERSON)
+@require_POST
+def beat(request: HttpRequest, pk: int) -> HttpResponse:
+    """The page's heartbeat, with what is entered so far: kept as a draft."""
+    person, now = _person(request), timezone.now()
+    get_object_or_404(assignments_for(person), pk=pk)
+    form = TokenForm(request.POST)
+    if not form.is_valid():
+        return HttpResponse(status=400)
+    try:
+        actions.beat(assignment_id=pk, reviewer=person, now=now, **form.cleaned_data)
+    except LeaseLost as lost:
+        return HttpResponse(str(lost), status=409, content_type="text/plain; charset=utf-8")
+    judgment = JudgmentForm(request.POST)
+    judgment.full_clean()
+    entered = asdict(judgment.kept())
+    if any(entered.values()) and set(judgment.errors) <= {"verdict"}:
+        actions.keep_draft(assignment_id=pk, reviewer=person, entered=entered, now=now)
+    return HttpResponse(status=204)
+
+
+@allow(PERSON)
+@require_POST
+def discard_draft(request: HttpRequest, pk: int) -> HttpResponse:
+    person = _person(request)
+    if not actions.discard_draft(draft_id=pk, reviewer=person):
+        raise Http404(NOBODY_HERE)
+    return _go(request, reverse("reviews:desk"))
 
 
 @allow(PERSON)
@@ -89,9 +136,9 @@ def submit(request: HttpRequest, pk: int) -> HttpResponse:
     if not form.is_valid():
         return _again(request, assignment, form, form.errors.get_json_data())
     try:
-        with transaction.atomic():
-            judgment = actions.submit(assignment_id=pk, reviewer=person, now=now, **form.cleaned_data)
-            following = claim_after(person, assignment.feature, now)
+        judgment, following = actions.submit_and_claim(
+            assignment_id=pk, reviewer=person, now=now, **form.cleaned_data
+        )
     except LeaseLost as lost:
         return _lost(request, str(lost), form.kept())
     except Refused as refused:
@@ -110,7 +157,7 @@ def skip(request: HttpRequest, pk: int) -> HttpResponse:
     try:
         with transaction.atomic():
             actions.skip(assignment_id=pk, reviewer=person, now=now, **form.cleaned_data)
-            following = claim_after(person, assignment.feature, now)
+            following = actions.claim_like(assignment, reviewer=person, now=now)
     except LeaseLost as lost:
         return _lost(request, str(lost), JudgmentForm(request.POST).kept())
     return _next(request, following, "Skipped.", None)

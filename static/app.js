@@ -84,7 +84,7 @@
     for (const node of document.querySelectorAll("[data-dialog]")) node.hidden = false;
     const said = document.querySelector("[data-said]");
     if (said) announce.textContent = said.textContent;
-    const invalid = document.querySelector('[aria-invalid="true"] input, :is(input, select, textarea)[aria-invalid="true"]');
+    const invalid = document.querySelector('[aria-invalid="true"] :is(input, textarea), :is(input, select, textarea)[aria-invalid="true"]');
     (invalid ?? document.querySelector("[data-focus]"))?.focus({ preventScroll: !invalid });
   }
 
@@ -92,6 +92,23 @@
     trouble.textContent = text;
     trouble.hidden = !text;
   }
+
+  // The heartbeat of a case: once a minute while somebody is there. It keeps the lease and what is entered.
+  const MINUTE = 60_000;
+  let lastSeen = Date.now();
+  for (const kind of ["keydown", "pointerdown", "pointermove", "scroll"]) {
+    document.addEventListener(kind, () => { lastSeen = Date.now(); }, { passive: true });
+  }
+
+  async function beat() {
+    const form = document.querySelector("[data-beat]");
+    if (!form || isBusy || document.hidden || Date.now() - lastSeen > MINUTE) return;
+    try {
+      const answer = await fetch(form.dataset.beat, { method: "POST", body: new FormData(form) });
+      if (answer.status === 409) tell(await answer.text());
+    } catch { /* the next beat, or the submit, says that the server is away */ }
+  }
+  setInterval(beat, MINUTE);
 
   document.addEventListener("htmx:beforeRequest", () => {
     isBusy = true;

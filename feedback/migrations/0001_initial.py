@@ -438,6 +438,51 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name="CallNote",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID"),
+                ),
+                (
+                    "feature",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to="feedback.feature"
+                    ),
+                ),
+                ("account", models.CharField(max_length=200)),
+                ("actor", models.CharField(blank=True, default="", max_length=200)),
+                ("held_at", models.DateTimeField()),
+                ("text", models.TextField(max_length=10000)),
+                (
+                    "made_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                ("made_at", models.DateTimeField()),
+                ("idempotency_key", models.CharField(max_length=64, unique=True)),
+            ],
+            options={
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("actor", ""), _negated=True), fields=["actor"], name="callnote_actor"
+                    )
+                ],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("text", ""), _negated=True), name="feedback_callnote_says_something"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("account", ""), _negated=True), name="feedback_callnote_has_an_account"
+                    ),
+                ],
+            },
+        ),
+        migrations.CreateModel(
             name="Decision",
             fields=[
                 (
@@ -522,51 +567,6 @@ class Migration(migrations.Migration):
                             _connector="OR",
                         ),
                         name="feedback_decision_outcome_has_its_time",
-                    ),
-                ],
-            },
-        ),
-        migrations.CreateModel(
-            name="CallNote",
-            fields=[
-                (
-                    "id",
-                    models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID"),
-                ),
-                (
-                    "feature",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to="feedback.feature"
-                    ),
-                ),
-                ("account", models.CharField(max_length=200)),
-                ("actor", models.CharField(blank=True, default="", max_length=200)),
-                ("held_at", models.DateTimeField()),
-                ("text", models.TextField(max_length=10000)),
-                (
-                    "made_by",
-                    models.ForeignKey(
-                        null=True,
-                        on_delete=django.db.models.deletion.SET_NULL,
-                        related_name="+",
-                        to=settings.AUTH_USER_MODEL,
-                    ),
-                ),
-                ("made_at", models.DateTimeField()),
-                ("idempotency_key", models.CharField(max_length=64, unique=True)),
-            ],
-            options={
-                "indexes": [
-                    models.Index(
-                        condition=models.Q(("actor", ""), _negated=True), fields=["actor"], name="callnote_actor"
-                    )
-                ],
-                "constraints": [
-                    models.CheckConstraint(
-                        condition=models.Q(("text", ""), _negated=True), name="feedback_callnote_says_something"
-                    ),
-                    models.CheckConstraint(
-                        condition=models.Q(("account", ""), _negated=True), name="feedback_callnote_has_an_account"
                     ),
                 ],
             },

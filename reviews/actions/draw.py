@@ -13,6 +13,7 @@ from django.db.models.functions import Floor
 from feedback.actions.looks import look_at, pages
 from feedback.models import Look, ModelVersion, Prediction
 from feedback.models.predictions import PredictionQuerySet
+from reviews.claiming import rewind
 from reviews.draw import (
     FINE_BINS,
     RIGHT_VALUE,
@@ -23,6 +24,7 @@ from reviews.draw import (
     is_counted,
     luck,
     mean_informativeness,
+    overlap_luck,
     queue_key,
     rate_cap,
     scale_running_day,
@@ -37,7 +39,7 @@ BINS = 20
 DAYS_OF_HISTORY = 7
 ITEMS_TO_CALIBRATE = 50
 DAY = timedelta(days=1)
-COLUMNS = ("pk", "feature_id", "version_id", "occurred_at", "external_id", "label", "score")
+COLUMNS = ("pk", "feature_id", "version_id", "occurred_at", "external_id", "label", "score", "segments")
 
 CohortKey = tuple[int, date]  # version id, UTC day
 Chances = dict[tuple[str, int | None], float]
@@ -51,6 +53,7 @@ class Row(NamedTuple):
     external_id: str
     label: str | None
     score: float | None
+    segments: dict[str, str] | None = None
 
 
 class Drawn(NamedTuple):
@@ -60,6 +63,8 @@ class Drawn(NamedTuple):
     luck: float
     weight: float
     queue_key: float
+    n_opinions: int = 1
+    skill: str = ""
 
 
 class Cell(NamedTuple):
@@ -88,16 +93,18 @@ def drawn(rows: Iterable[Row], draw_day: DrawDay) -> list[Drawn]:
     rows: predictions of the draw day's version and day. The draw day, its policy, version and feature are
     all that is read, so every draw can be computed again.
     """
-    feature, design = draw_day.version.feature, draw_day.policy.design
+    feature, policy = draw_day.version.feature, draw_day.policy
     salt, chances = feature.sampling_salt.encode(), _chances(draw_day)
     found = []
     for row in rows:
         u = luck(slug=feature.slug, external_id=row.external_id, salt=salt)
         chance = _chance(row.label, score_bin(row.score, BINS), row.score, chances)
-        w = weight(expected_informativeness(design, chance), draw_day.gbar)
+        w = weight(expected_informativeness(policy.design, chance), draw_day.gbar)
         k = queue_key(u, w)
         if draw_day.k_cap is None or k < draw_day.k_cap:
-            found.append(Drawn(row.pk, u, w, k))
+            second = overlap_luck(slug=feature.slug, external_id=row.external_id, salt=salt)
+            n_opinions = 2 if second < policy.overlap_share else 1
+            found.append(Drawn(row.pk, u, w, k, n_opinions, (row.segments or {}).get(policy.skill_segment, "")))
     return found
 
 
@@ -152,21 +159,24 @@ def _draw_from(predictions: PredictionQuerySet, features: set[int], run: Run) ->
 @transaction.atomic
 def _draw_cohorts(cohorts: dict[CohortKey, list[Row]], run: Run) -> int:
     days = _draw_days(sorted(cohorts, key=_by_day), run)
-    items = [
-        ReviewItem(
-            feature_id=days[key].version.feature_id,
-            version_id=key[0],
-            prediction_id=one.prediction,
-            luck=one.luck,
-            weight=one.weight,
-            queue_key=one.queue_key,
-            cohort_on=key[1],
-            drawn_at=run.now,
-        )
-        for key, rows in cohorts.items()
-        for one in drawn(rows, days[key])
-    ]
-    return _store(items)
+    items, skills = [], {}
+    for key, rows in cohorts.items():
+        for one in drawn(rows, days[key]):
+            skills[one.prediction] = one.skill
+            items.append(
+                ReviewItem(
+                    feature_id=days[key].version.feature_id,
+                    version_id=key[0],
+                    prediction_id=one.prediction,
+                    luck=one.luck,
+                    weight=one.weight,
+                    queue_key=one.queue_key,
+                    n_opinions=one.n_opinions,
+                    cohort_on=key[1],
+                    drawn_at=run.now,
+                )
+            )
+    return _store(items, skills)
 
 
 def _by_day(key: CohortKey) -> tuple[date, int]:
@@ -177,19 +187,36 @@ def _by_prediction(item: ReviewItem) -> int:
     return item.prediction_id
 
 
-def _store(items: list[ReviewItem]) -> int:
-    """Store items and open an assignment for those that have none. Says how many items were new."""
+def _store(items: list[ReviewItem], skills: dict[int, str]) -> int:
+    """Store items and open as many assignments as opinions are asked for, of those that have none.
+
+    skills: what a prediction's reviewer must know. Says how many items were new. What opens before the place
+    in the queue that reviewers have come to sets their walks back, last of all: those are locked shortly.
+    """
     items.sort(key=_by_prediction)  # two draws at once then wait for each other and never in a circle
     predictions = [item.prediction_id for item in items]
     stored = ReviewItem.objects.in_probability_sample().filter(prediction__in=predictions)
     n_before = stored.count()
     ReviewItem.objects.bulk_create(items, ignore_conflicts=True, batch_size=500)
-    bare = stored.filter(assignments=None).order_by("pk").values_list("pk", "feature_id", "queue_key")
+    bare = list(stored.filter(assignments=None).order_by("pk"))
     Assignment.objects.bulk_create(
-        [Assignment(item_id=pk, feature_id=feature, ordinal=1, queue_key=k) for pk, feature, k in bare],
+        [
+            Assignment(
+                item=item,
+                feature_id=item.feature_id,
+                ordinal=ordinal,
+                queue_key=item.queue_key,
+                skill=skills[item.prediction_id],
+            )
+            for item in bare
+            for ordinal in range(1, item.n_opinions + 1)
+        ],
         ignore_conflicts=True,
         batch_size=500,
     )
+    for feature in sorted({item.feature_id for item in bare}):
+        smallest = min(item.queue_key for item in bare if item.feature_id == feature)
+        rewind(feature_id=feature, queue_key=smallest)
     return len(items) - n_before
 
 

@@ -4,7 +4,6 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from django.db import transaction
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
@@ -19,8 +18,8 @@ from feedback.policy import Policy, allow
 from reviews import reports
 from reviews.actions import desk as actions
 from reviews.errors import LeaseLost, Refused
-from reviews.models import Assignment
-from reviews.views import assignments_for, claim_after
+from reviews.models import Assignment, Judgment
+from reviews.views import assignments_for
 
 REVIEWER = Policy("caller", scope=None)
 
@@ -33,6 +32,11 @@ class Conflict(exceptions.APIException):
 
 class ClaimShape(serializers.Serializer[Any]):
     feature = serializers.SlugField(required=False, max_length=60)
+    work = serializers.ChoiceField(
+        choices=["judge", "decide"],
+        required=False,
+        help_text="decide: as an adjudicator, between two reviewers.",
+    )
 
 
 class TokenShape(serializers.Serializer[Any]):
@@ -48,8 +52,20 @@ class SubmitShape(TokenShape):
     corrected = serializers.CharField(max_length=200, required=False, allow_blank=True)
     reasons = serializers.ListField(child=serializers.CharField(max_length=64), required=False, max_length=50)
     comment = serializers.CharField(max_length=5000, required=False, allow_blank=True)
+    answers = serializers.DictField(
+        child=serializers.CharField(max_length=2000, allow_blank=True),
+        required=False,
+        help_text="Question code -> answer, of the questions that form.questions names.",
+    )
     is_flagged = serializers.BooleanField(required=False)
+    rubric = serializers.IntegerField(
+        required=False, min_value=0, max_value=2**31 - 1, help_text="form.rubric: refused if it is an older one."
+    )
     idempotency_key = serializers.CharField(max_length=64)
+
+
+class OwnAnswerShape(TokenShape):
+    own_answer = serializers.CharField(max_length=200)
 
 
 class InputShape(serializers.Serializer[Any]):
@@ -69,15 +85,37 @@ class CaseShape(serializers.Serializer[Any]):
     feature = serializers.CharField()
     version = serializers.CharField()
     occurred_at = serializers.DateTimeField()
-    answer = serializers.CharField()
+    answer = serializers.CharField(help_text="Empty while form.step is own_answer.")
     label = serializers.CharField(allow_null=True)  # type: ignore[assignment]
+    own_answer = serializers.CharField()
     inputs = InputShape(many=True)
 
 
+class QuestionShape(serializers.Serializer[Any]):
+    code = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]
+    kind = serializers.ChoiceField(choices=["choice", "number", "text"])
+    options = serializers.ListField(child=serializers.CharField())
+    is_required = serializers.BooleanField()
+
+
+class OpinionShape(serializers.Serializer[Any]):
+    rater = serializers.CharField()
+    verdict = serializers.CharField()
+    corrected = serializers.CharField()
+    reasons = serializers.ListField(child=serializers.CharField())
+    comment = serializers.CharField()
+
+
 class FormShape(serializers.Serializer[Any]):
+    step = serializers.ChoiceField(
+        choices=["own_answer", "verdict"], help_text="own_answer: send that first; the model's answer comes then."
+    )
     verdicts = ChoiceShape(many=True)
     corrected = ChoiceShape(many=True)
     reasons = ChoiceShape(many=True)
+    questions = QuestionShape(many=True)
+    opinions = OpinionShape(many=True, help_text="Of two reviewers, to who decides between them.")
     rubric = serializers.IntegerField()
     guideline_html = serializers.CharField()
 
@@ -112,12 +150,16 @@ LEASED = {
         "occurred_at": "2026-10-13T15:00:00Z",
         "answer": "130k_to_200k",
         "label": "130k_to_200k",
+        "own_answer": "",
         "inputs": [{"name": "built", "label": "Built", "hint": "text", "value": "2003"}],
     },
     "form": {
+        "step": "verdict",
         "verdicts": [{"value": "right", "label": "Right"}, {"value": "wrong", "label": "Wrong"}],
         "corrected": [{"value": "under_130k", "label": "under 130k"}],
         "reasons": [{"value": "price", "label": "Price level"}],
+        "questions": [],
+        "opinions": [],
         "rubric": 1,
         "guideline_html": "<p>Compare with sales nearby.</p>",
     },
@@ -149,13 +191,17 @@ def leased(assignment: Assignment, *, reviewer: User, now: datetime) -> dict[str
             "version": case.version,
             "occurred_at": case.occurred_at,
             "answer": case.answer,
-            "label": assignment.item.prediction.label,
+            "label": case.label,
+            "own_answer": case.own_answer,
             "inputs": [asdict(field) for field in case.fields],
         },
         "form": {
+            "step": case.step,
             "verdicts": [_choice(choice) for choice in case.verdicts],
             "corrected": [_choice(choice) for choice in case.labels],
             "reasons": [_choice(choice) for choice in case.reasons],
+            "questions": [asdict(question) for question in case.questions],
+            "opinions": [asdict(opinion) for opinion in case.opinions],
             "rubric": case.rubric_number,
             "guideline_html": case.guideline_html,
         },
@@ -166,7 +212,7 @@ def _choice(choice: Any) -> dict[str, str]:
     return {"value": choice.value, "label": choice.label}
 
 
-def _entered(shape: type[serializers.Serializer[Any]], request: Request) -> dict[str, Any]:
+def entered_of(shape: type[serializers.Serializer[Any]], request: Request) -> dict[str, Any]:
     checked = shape(data=request.data)
     checked.is_valid(raise_exception=True)
     return dict(checked.validated_data)
@@ -195,9 +241,14 @@ class Claim(ReviewView):
     def post(self, request: Request) -> Response:
         person, now = person_of(request), timezone.now()
         features = Feature.objects.reviewed_by(person)
-        if slug := _entered(ClaimShape, request).get("feature"):
+        entered = entered_of(ClaimShape, request)
+        if slug := entered.get("feature"):
             features = features.filter(pk=get_object_or_404(features, slug=slug).pk)
-        assignment = actions.claim_next(reviewer=person, features=features, now=now)
+        if entered.get("work") == "decide":
+            decided = [feature for feature in actions.adjudicated_by(person) if feature in features]
+            assignment = actions.claim_decision(adjudicator=person, features=decided, now=now)
+        else:
+            assignment = actions.claim_next(reviewer=person, features=features, now=now)
         if assignment is None:
             empty = reports.empty_desk(person, features, now)
             return Response(status=204, headers={"X-Empty-Reason": empty.reason})
@@ -213,11 +264,10 @@ class Submit(ReviewView):
     )
     def post(self, request: Request, pk: int) -> Response:
         person, now = person_of(request), timezone.now()
-        assignment = get_object_or_404(assignments_for(person), pk=pk)
-        entered = _entered(SubmitShape, request)
-        with transaction.atomic():
-            judgment = actions.submit(assignment_id=pk, reviewer=person, now=now, **entered)
-            following = claim_after(person, assignment.feature, now)
+        get_object_or_404(assignments_for(person), pk=pk)
+        judgment, following = actions.submit_and_claim(
+            assignment_id=pk, reviewer=person, now=now, **entered_of(SubmitShape, request)
+        )
         saved = {"judgment": judgment.pk, "verdict": judgment.verdict, "corrected": judgment.corrected}
         next_ = leased(following, reviewer=person, now=now) if following else None
         return Response({"saved": saved, "next": next_})
@@ -233,7 +283,7 @@ class Skip(ReviewView):
     def post(self, request: Request, pk: int) -> Response:
         person = person_of(request)
         get_object_or_404(assignments_for(person), pk=pk)
-        entered = _entered(SkipShape, request)
+        entered = entered_of(SkipShape, request)
         actions.skip(assignment_id=pk, reviewer=person, now=timezone.now(), **entered)
         return Response(status=204)
 
@@ -244,5 +294,88 @@ class Release(ReviewView):
     def post(self, request: Request, pk: int) -> Response:
         person = person_of(request)
         get_object_or_404(assignments_for(person), pk=pk)
-        actions.release(assignment_id=pk, reviewer=person, **_entered(TokenShape, request))
+        actions.release(assignment_id=pk, reviewer=person, **entered_of(TokenShape, request))
         return Response(status=204)
+
+
+@allow(REVIEWER)
+class OwnAnswer(ReviewView):
+    """Blind mode's first step: what the reviewer answers by themselves; then the case shows the model's answer."""
+
+    @extend_schema(
+        request=OwnAnswerShape,
+        responses=LeasedShape,
+        examples=[
+            *example({"token": LEASED["token"], "own_answer": "under_130k"}),
+            *example(LEASED, of_answer=True),
+        ],
+    )
+    def post(self, request: Request, pk: int) -> Response:
+        person = person_of(request)
+        get_object_or_404(assignments_for(person), pk=pk)
+        assignment = actions.give_own_answer(
+            assignment_id=pk, reviewer=person, **entered_of(OwnAnswerShape, request)
+        )
+        return Response(leased(assignment, reviewer=person, now=timezone.now()))
+
+
+class BeatenShape(serializers.Serializer[Any]):
+    leased_until = serializers.DateTimeField()
+
+
+@allow(REVIEWER)
+class Beat(ReviewView):
+    """Once a minute while somebody works on the case: the lease lasts on, and the active time is counted."""
+
+    @extend_schema(
+        request=TokenShape,
+        responses=BeatenShape,
+        examples=[
+            *example({"token": LEASED["token"]}),
+            *example({"leased_until": LEASED["leased_until"]}, of_answer=True),
+        ],
+    )
+    def post(self, request: Request, pk: int) -> Response:
+        person = person_of(request)
+        get_object_or_404(assignments_for(person), pk=pk)
+        until = actions.beat(
+            assignment_id=pk, reviewer=person, now=timezone.now(), **entered_of(TokenShape, request)
+        )
+        return Response({"leased_until": until})
+
+
+class ReviseShape(SubmitShape):
+    token = None  # type: ignore[assignment]  # the case is not leased any more
+
+
+@allow(REVIEWER)
+class Revise(ReviewView):
+    """Another answer in the place of one's own of the last 10 minutes; the old one stays as a revision."""
+
+    @extend_schema(
+        request=ReviseShape,
+        responses=SavedShape,
+        examples=[
+            *example({name: value for name, value in ANSWER.items() if name != "token"}),
+            *example({"judgment": 413, "verdict": "wrong", "corrected": "under_130k"}, of_answer=True),
+        ],
+    )
+    def post(self, request: Request, pk: int) -> Response:
+        person = person_of(request)
+        get_object_or_404(Judgment.objects.filter(reviewer=person), pk=pk)
+        judgment = actions.revise(
+            judgment_id=pk, reviewer=person, now=timezone.now(), **entered_of(ReviseShape, request)
+        )
+        return Response({"judgment": judgment.pk, "verdict": judgment.verdict, "corrected": judgment.corrected})
+
+
+@allow(REVIEWER)
+class Undo(ReviewView):
+    """Withdraw one's own judgment of the last 10 minutes: the case comes back."""
+
+    @extend_schema(request=None, responses=LeasedShape, examples=example(LEASED, of_answer=True))
+    def post(self, request: Request, pk: int) -> Response:
+        person, now = person_of(request), timezone.now()
+        get_object_or_404(Judgment.objects.filter(reviewer=person), pk=pk)
+        assignment = actions.undo(judgment_id=pk, reviewer=person, now=now)
+        return Response(leased(assignment, reviewer=person, now=now))

@@ -7,7 +7,7 @@ import pytest
 from django.core.management import call_command
 from django.db import connection, connections
 
-from reviews.actions.desk import claim_next, set_policy, submit
+from reviews.actions.desk import claim_next, release, set_policy, submit
 from reviews.actions.draw import draw_received
 from reviews.errors import LeaseLost
 from reviews.models import Assignment, Judgment, ReviewItem
@@ -73,6 +73,92 @@ def test_twenty_reviewers_of_twelve_cases_get_twelve_different_ones(feature):
     assert len(got) == len(set(got)) == 12
     assert Assignment.objects.filter(state="leased").count() == 12
     assert ReviewItem.objects.filter(state="in_review").count() == 12
+
+
+def test_fifty_claims_of_forty_cases_take_forty_and_no_item_twice(feature):
+    """F17: twenty items of two opinions each, and the two are never of one person."""
+    set_policy(feature=feature, user=None, now=NOON, overlap_share=1.0)
+    fill(feature, 20)
+    draw_received(now=later())
+    people = [make_membership(make_user(), feature).user for _ in range(50)]
+    claimed = together(lambda person: claim_next(reviewer=person, features=[feature], now=later()), people)
+    got = [assignment for assignment in claimed if assignment]
+    assert len({assignment.pk for assignment in got}) == len(got) == 40
+    held = Assignment.objects.filter(state="leased").values_list("item", "reviewer")
+    assert len(set(held)) == 40
+
+
+def test_reviewers_at_once_finish_every_case_and_no_item_has_more_judgments_than_were_asked_for(feature):
+    """Claims and submits by eight people until nothing is left; each item with its number, of different people."""
+    set_policy(feature=feature, user=None, now=NOON, overlap_share=0.5, audit_share=0.0)
+    fill(feature, 30)
+    draw_received(now=later())
+    people = [make_membership(make_user(), feature).user for _ in range(8)]
+
+    def work(person):
+        n = 0
+        while (case := claim_next(reviewer=person, features=[feature], now=later())) is not None:
+            submit(
+                assignment_id=case.pk,
+                token=case.lease_token,
+                reviewer=person,
+                verdict="right",
+                idempotency_key="k",
+                now=later(),
+            )
+            n += 1
+        return n
+
+    asked = Assignment.objects.count()
+    assert asked > 30
+    assert sum(together(work, people)) == Judgment.objects.count() == asked
+    assert set(ReviewItem.objects.values_list("state", "verdict")) == {("final", "right")}
+    judged = Judgment.objects.values_list("assignment__item", "reviewer")
+    assert len(set(judged)) == asked
+
+
+def test_a_case_that_comes_back_while_others_claim_is_never_passed_for_good(feature):
+    fill(feature, 24)
+    draw_received(now=later())
+    people = [make_membership(make_user(), feature).user for _ in range(8)]
+
+    def work(person):
+        for n in range(3):
+            case = claim_next(reviewer=person, features=[feature], now=later())
+            if n == 1:
+                release(assignment_id=case.pk, token=case.lease_token, reviewer=person)
+                case = claim_next(reviewer=person, features=[feature], now=later())
+            submit(
+                assignment_id=case.pk,
+                token=case.lease_token,
+                reviewer=person,
+                verdict="right",
+                idempotency_key="k",
+                now=later(),
+            )
+
+    together(work, people)
+    assert Judgment.objects.count() == 24
+    assert not Assignment.objects.exclude(state="submitted").exists()
+
+
+def test_two_answers_on_one_item_at_once_settle_it(feature):
+    set_policy(feature=feature, user=None, now=NOON, overlap_share=1.0)
+    fill(feature, 1)
+    draw_received(now=later())
+    pairs = []
+    for verdict in ("right", "wrong"):
+        person = make_membership(make_user(), feature).user
+        pairs.append((person, claim_next(reviewer=person, features=[feature], now=later()), verdict))
+
+    def answer(pair):
+        person, case, verdict = pair
+        given = {"verdict": verdict, "idempotency_key": "k", "now": later()}
+        submit(assignment_id=case.pk, token=case.lease_token, reviewer=person, **given)
+
+    together(answer, pairs)
+    assert ReviewItem.objects.get().state == "needs_adjudication"
+    assert Assignment.objects.filter(lane="adjudication", state="open").count() == 1
 
 
 def test_one_reviewer_claiming_eight_times_at_once_holds_one_case(feature):

@@ -386,7 +386,7 @@ def test_a_policy_keeps_what_is_not_changed(feature, ann):
 def test_the_queries_of_the_desk_do_not_grow_with_the_features(ann, django_assert_num_queries):
     for _ in range(5):
         make_membership(ann, make_feature())
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(10):
         queues_of(ann, NOON)
 
 

@@ -56,7 +56,7 @@ def test_the_draw_equals_its_computation_from_ids_and_the_stored_day(version):
     for n in range(3):
         arrive(version, MONDAY + n * DAY)
     assert draw_received(now=MONDAY + 3 * DAY) == ReviewItem.objects.count() > 0
-    again = {tuple(one) for day in DrawDay.objects.all() for one in drawn(rows_of(day), day)}
+    again = {tuple(one[:4]) for day in DrawDay.objects.all() for one in drawn(rows_of(day), day)}
     assert again == items()
 
 
@@ -107,7 +107,7 @@ def test_looks_that_overlap_draw_what_one_look_draws(version):
         make_prediction(version, f"slow-{minutes}", occurred_at=at, received_at=at)
         draw_received(now=at + timedelta(minutes=1))
     draw_received(now=MONDAY + DAY)
-    assert items() == {tuple(one) for day in DrawDay.objects.all() for one in drawn(rows_of(day), day)}
+    assert items() == {tuple(one[:4]) for day in DrawDay.objects.all() for one in drawn(rows_of(day), day)}
 
 
 def test_an_item_without_an_assignment_gets_one_at_the_next_draw(version):
@@ -143,7 +143,7 @@ def test_a_late_prediction_is_drawn_with_the_stored_day(version):
     draw_received(now=MONDAY + 3 * DAY)
     day = DrawDay.objects.get()
     assert DrawDay.objects.values().get() == stored
-    assert items() == {tuple(one) for one in drawn(rows_of(day), day)}
+    assert items() == {tuple(one[:4]) for one in drawn(rows_of(day), day)}
 
 
 def test_a_second_policy_applies_from_the_next_day(version):
@@ -222,7 +222,7 @@ def test_after_fifty_counted_items_the_version_is_calibrated(version):
     }
     assert all(0 <= chance <= 1 for *_, chance in day.calibration)
     new = {row for row in items() if row[0] in {each.pk for each in rows_of(day)}}
-    assert new == {tuple(one) for one in drawn(rows_of(day), day)}
+    assert new == {tuple(one[:4]) for one in drawn(rows_of(day), day)}
 
 
 def test_items_beyond_a_gap_are_not_counted_towards_calibration(version):

@@ -5,7 +5,7 @@ import pytest
 from feedback.models import FeedbackStep
 from reviews.actions.desk import claim_next, set_policy, submit
 from reviews.actions.draw import draw_received
-from reviews.actions.targets import send_to_review
+from reviews.actions.leading import target
 from reviews.models import Assignment, ReviewItem
 from tests.factories import (
     NOON,
@@ -30,8 +30,8 @@ def prediction(feature):
 
 
 def test_it_is_sent_once_however_often_it_is_asked_for(prediction):
-    item, is_new = send_to_review(prediction=prediction, now=NOON)
-    again, is_new_again = send_to_review(prediction=prediction, now=NOON)
+    item, is_new = target(prediction=prediction, now=NOON)
+    again, is_new_again = target(prediction=prediction, now=NOON)
     assert (is_new, is_new_again, again) == (True, False, item)
     assert Assignment.objects.get(item=item).state == "open"
 
@@ -41,7 +41,7 @@ def test_it_comes_before_what_chance_drew_and_is_no_part_of_the_probability_samp
     for n in range(5):
         make_prediction(prediction.version, f"other{n}")
     draw_received(now=NOON.replace(hour=13))
-    item, _ = send_to_review(prediction=prediction, now=NOON)
+    item, _ = target(prediction=prediction, now=NOON)
     reviewer = make_membership(feature=feature).user
     case = claim_next(reviewer=reviewer, features=[feature], now=NOON)
     assert case.item == item

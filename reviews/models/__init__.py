@@ -1,0 +1,27 @@
+"""What experts judged: an item is a prediction to be judged, an assignment one opinion to be given on it."""
+
+from reviews.models.assignments import (
+    Assignment,
+    AssignmentQuerySet,
+    ClaimWalk,
+    Exclusion,
+    ReviewerSkill,
+)
+from reviews.models.items import GoldReference, ReviewItem
+from reviews.models.judgments import Draft, Judgment
+from reviews.models.policies import DrawDay, Rubric, SamplingPolicy
+
+__all__ = [
+    "Assignment",
+    "AssignmentQuerySet",
+    "ClaimWalk",
+    "Draft",
+    "DrawDay",
+    "Exclusion",
+    "GoldReference",
+    "Judgment",
+    "ReviewItem",
+    "ReviewerSkill",
+    "Rubric",
+    "SamplingPolicy",
+]

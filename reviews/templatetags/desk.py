@@ -1,0 +1,14 @@
+"""Formatting for the desk's pages."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django import template
+
+register = template.Library()
+
+
+@register.filter
+def entry(entries: Mapping[str, Any], name: str) -> Any:
+    """What stands under this name; nothing: an empty text."""
+    return entries.get(name, "")
