@@ -26,12 +26,17 @@ def client_address(request: HttpRequest) -> str:
 
 
 def _network(address: str) -> str:
-    """What counts as one place: an IPv4 address, or the /64 that one IPv6 customer has to himself."""
+    """What counts as one place: an IPv4 address, or the /64 that one IPv6 customer has to himself.
+
+    A socket that listens to both tells an IPv4 address as ::ffff:1.2.3.4; those share one /64, and are not one.
+    """
     try:
         found = ip_address(address)
     except ValueError:
         return ""
-    return str(ip_network(f"{found}/64", strict=False)) if isinstance(found, IPv6Address) else str(found)
+    if isinstance(found, IPv6Address):
+        return str(found.ipv4_mapped or ip_network(f"{found}/64", strict=False))
+    return str(found)
 
 
 def may_write(request: HttpRequest, slug: str, *, per_minute: int) -> bool:

@@ -91,6 +91,8 @@ def _embed_answer(request: HttpRequest, feature: Feature) -> HttpResponse:
     if not entered.is_valid():
         return problem_answer(422, "; ".join(f"{name}: {found[0]}" for name, found in entered.errors.items()))
     sent = entered.cleaned_data
+    if sent["text"] and not may_write(request, feature.slug, per_minute=NOTES_PER_MINUTE):
+        return problem_answer(429, TOO_OFTEN, **{"Retry-After": str(wait_s())})
     written = Written(
         channel=FeedbackItem.Channel.THUMB,
         rating=sent["rating"],

@@ -129,20 +129,22 @@ def inbox_of(user: User, asked: QueryDict, *, now: datetime, item_pk: int | None
 
     The number of queries is the same for any number of items.
     """
-    visible, features = visible_items(user), list(Feature.objects.visible_to(user))
-    themes = list(Theme.objects.filter(feature__in=[each.pk for each in features]))
-    titles, heads = titles_of(themes), heads_of(themes)
-    names = _Names({each.pk: each for each in features}, {pk: titles[head] for pk, head in heads.items()}, now)
+    visible = visible_items(user)
     view = asked.get("view", "")
     view = view if view in VIEWS else "open"
     chosen = FeedbackFilter(asked, queryset=in_view(visible, view, now))
     paginator = Paginator(by_urgency(chosen.qs), PER_PAGE)
     page = paginator.get_page(asked.get("page"))
-    rows = [names.row(item) for item in page.object_list]
-    mine = set(triaged_by(user).values_list("pk", flat=True))
-    front = item_pk if item_pk is not None else rows[0].pk if rows else None
+    listed = list(page.object_list)
+    places = [each.pk for each in listed]
+    front = item_pk if item_pk is not None else places[0] if places else None
     item = visible.select_related("note").filter(pk=front).first() if front else None
-    places = [row.pk for row in rows]
+    # After the items: what a colleague makes between the two reads is then known, and not missing.
+    features = list(Feature.objects.visible_to(user))
+    themes = list(Theme.objects.filter(feature__in=[each.pk for each in features]))
+    titles, heads = titles_of(themes), heads_of(themes)
+    names = _Names({each.pk: each for each in features}, {pk: titles[head] for pk, head in heads.items()}, now)
+    mine = set(triaged_by(user).values_list("pk", flat=True))
     at = places.index(front) if front in places else None
     theme_heads = [theme for theme in themes if theme.merged_into_id is None]
     return Inbox(
@@ -150,7 +152,7 @@ def inbox_of(user: User, asked: QueryDict, *, now: datetime, item_pk: int | None
         counts=_counts(visible, now),
         selects=_selects(asked, features, [(each.pk, titles[each.pk]) for each in theme_heads]),
         is_filtered=any(asked.get(name) for name in ("feature", "state", "channel", "severity", "theme")),
-        rows=rows,
+        rows=[names.row(each) for each in listed],
         n=paginator.count,
         page=page.number,
         n_pages=paginator.num_pages,
@@ -312,16 +314,17 @@ COLUMNS = (
 
 
 def inbox_lines(user: User, asked: QueryDict, *, now: datetime) -> Iterator[list[object]]:
-    """Every item of the filtered list, as COLUMNS."""
+    """Every item of the filtered list, as COLUMNS. Race: a theme that is made meanwhile is left out."""
     view = asked.get("view", "")
     items = in_view(visible_items(user), view, now)
     chosen = by_urgency(FeedbackFilter(asked, queryset=items).qs)
     themes = list(Theme.objects.filter(feature__in=Feature.objects.visible_to(user)))
-    titles, heads = titles_of(themes), heads_of(themes)
+    titles = titles_of(themes)
+    names = {pk: titles[head] for pk, head in heads_of(themes).items()}
     for item in chosen.select_related("feature").iterator(chunk_size=500):
         yield [
             item.feature.slug, item.external_id, item.channel, item.state, item.severity,
-            titles[heads[item.theme_id]] if item.theme_id else "", item.account, item.actor,
+            names.get(item.theme_id, "") if item.theme_id else "", item.account, item.actor,
             item.prediction_external_id, item.rating, item.text, _iso(item.received_at), _iso(item.triage_due_at),
             _iso(item.close_due_at), _iso(item.triaged_at), _iso(item.closed_at), item.outcome,
             item.quarantine_reason,

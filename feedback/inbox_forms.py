@@ -1,12 +1,14 @@
 """The shape of what the pages of feedback send; who may do it, and whether it fits, is known elsewhere."""
 
 import re
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
 from django import forms
 from django.db.models import QuerySet
 
+from feedback.ingest.checking import AHEAD
 from feedback.ingest.items import Wrong, check_actor
 from feedback.models import Feature, FeedbackItem, Theme
 
@@ -132,9 +134,16 @@ class CallNoteForm(forms.Form):
     )  # fmt: skip
     idempotency_key = forms.CharField(max_length=64, widget=forms.HiddenInput)
 
-    def __init__(self, *args: Any, features: QuerySet[Feature], **kwargs: Any) -> None:
+    def __init__(self, *args: Any, features: QuerySet[Feature], now: datetime, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["feature"].queryset = features  # type: ignore[attr-defined]
+        self.now = now
+
+    def clean_held_at(self) -> datetime:
+        held_at: datetime = self.cleaned_data["held_at"]
+        if held_at > self.now + AHEAD:
+            raise forms.ValidationError("This lies ahead. The time is in UTC.")
+        return held_at
 
     def clean_quotes(self) -> list[str]:
         quotes = [line.strip() for line in self.cleaned_data["quotes"].splitlines() if line.strip()]

@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied, ValidationError
@@ -255,7 +256,7 @@ def _themes_page(
         "features": list(seen.values("slug", "name")),
         "mine": list(triage.triaged_by(user).values_list("slug", flat=True)),
         "chosen": chosen,
-        "csv_url": f"?{request.GET.urlencode()}&format=csv" if request.GET else "?format=csv",
+        "csv_url": f"{reverse('feedback:themes')}?{urlencode({**request.GET.dict(), 'format': 'csv'})}",
         "errors": errors or {},
         "kept": {**NOTHING_KEPT, **(kept or {})},
     }
@@ -323,9 +324,9 @@ def call_note(request: HttpRequest) -> HttpResponse:
             "held_at": now,
             "idempotency_key": secrets.token_hex(16),
         }
-        form = forms.CallNoteForm(initial=initial, features=features)
+        form = forms.CallNoteForm(initial=initial, features=features, now=now)
         return render(request, "feedback/call_note.html", {"form": form})
-    form = forms.CallNoteForm(request.POST, features=features)
+    form = forms.CallNoteForm(request.POST, features=features, now=now)
     if not form.is_valid():
         return render(request, "feedback/call_note.html", {"form": form}, status=422)
     sent = form.cleaned_data

@@ -18,7 +18,7 @@ def evidence_of(feature: Feature, *, now: datetime) -> dict[str, Any]:
 
     What is not known is in it too, with the reason: later nobody can say that it was forgotten.
     """
-    version = ModelVersion.objects.of(feature).order_by("deployed_at", "pk").last()
+    version = ModelVersion.objects.of(feature).by_deployment().last()
     quality = {
         SOURCES[source]: _of_figure(_accuracy(feature, version, source)) for source in ("reviewed", "observed")
     }

@@ -1,5 +1,7 @@
 """The functions of a team: what a person may sign and speak for in a feature."""
 
+from collections.abc import Sequence
+
 from feedback.models import Feature, Membership, User
 
 Role = Membership.Role
@@ -17,6 +19,12 @@ SIGNING: tuple[str, ...] = (Role.DATA_SCIENCE, Role.PRODUCT)
 
 def name_of(function: str) -> str:
     return str(Role(function).label)
+
+
+def people_of(feature: Feature, functions: Sequence[str]) -> set[int]:
+    """Keys of the people who have one of these functions in a feature. Its owner counts as product."""
+    roles = [*functions, *([Role.OWNER] if Role.PRODUCT in functions else [])]
+    return set(Membership.objects.with_role(*roles).filter(feature=feature).values_list("user", flat=True))
 
 
 def functions_of(user: User, feature: Feature) -> list[str]:

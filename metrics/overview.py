@@ -17,6 +17,7 @@ from metrics.score_reports import QuadrantRow
 
 WEEK = timedelta(weeks=1)
 LATELY = 6 * WEEK
+SETTLES_AFTER = timedelta(hours=72)  # metrics.stats.usage.PATIENCE, which only workers import
 
 
 def with_facts(features: QuerySet[Feature], *, user: User, now: datetime) -> QuerySet[Feature]:
@@ -83,10 +84,11 @@ def overviews(features: Sequence[Feature], *, rates: Mapping[int, int], now: dat
 
 
 def _newest_weeks(features: Iterable[Feature], now: datetime) -> dict[tuple[int, str], TrustFigure]:
-    """Of each feature the newest complete week, by the source that judged more of it."""
+    """Of each feature the newest week that is over and settled, by the source that judged more of it."""
     found: dict[tuple[int, str], TrustFigure] = {}
     today = now.date()
-    rows = UseWeek.objects.filter(feature__in=features, week_on__gt=today - LATELY, week_on__lte=today - WEEK)
+    settled_on = today - WEEK - SETTLES_AFTER
+    rows = UseWeek.objects.filter(feature__in=features, week_on__gt=today - LATELY, week_on__lte=settled_on)
     for row in rows.order_by("week_on"):
         for name, n, n_pairs in (
             ("wrong_but_used", row.n_used_judged, row.n_used),

@@ -167,7 +167,7 @@ def _still_needed(lately: EstimateSet | None, target_count: int) -> tuple[float 
 
 def feature_page(feature: Feature, *, may_review: bool, as_of: datetime | None) -> FeaturePage:
     """What the Feature page shows of quality, in a number of queries that does not grow with the data."""
-    versions = list(ModelVersion.objects.of(feature).order_by("deployed_at", "pk"))
+    versions = list(ModelVersion.objects.of(feature).by_deployment())
     sets = list(
         EstimateSet.objects.of(feature)
         .filter(segment="")
@@ -279,7 +279,7 @@ def _accuracy(stored: EstimateSet | None) -> Figure:
 
 def listed(features: QuerySet[Feature]) -> list[Feature]:
     """The features with what their lines need of themselves, in two queries."""
-    versions = Prefetch("versions", ModelVersion.objects.order_by("deployed_at", "pk"))
+    versions = Prefetch("versions", ModelVersion.objects.by_deployment())
     return list(features.select_related("owner").prefetch_related(versions))
 
 

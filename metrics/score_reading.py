@@ -285,22 +285,24 @@ def _flattening(curve: list[tuple[int, float, int]]) -> str:
     if len(steps) < 3:
         return "Cannot tell yet: people began too lately to see more than two intervals after it."
     lost, (after, last) = steps[-3][1] - steps[-1][1], steps[-1]
-    word = "Flattening" if lost < FLAT else "Still falling"
-    return f"{word}: {100 * last:.0f} % come back in interval {after}, {100 * lost:.0f} points under two before."
+    word, side = "Flattening" if lost < FLAT else "Still falling", "under" if lost >= 0 else "over"
+    points = f"{100 * abs(lost):.0f} points {side} two before"
+    return f"{word}: {100 * last:.0f} % come back in interval {after}, {points}."
 
 
 # --- weights
 
 
-def weights_page(features: QuerySet[Feature]) -> WeightsPage:
-    """The weights, and how each feature's adoption would move: in one query over its newest snapshots."""
+def weights_page(features: QuerySet[Feature], *, now: datetime) -> WeightsPage:
+    """The weights, and how each feature's adoption would move: in one query over its snapshots of late."""
     newest: dict[int, ScoreSnapshot] = {}
     chosen = list(features)
-    stored = ScoreSnapshot.objects.filter(feature__in=chosen).of_kind(Kind.ADOPTION).light()
+    lately = ScoreSnapshot.objects.filter(feature__in=chosen, as_of__gte=now - LATELY)
+    stored = lately.of_kind(Kind.ADOPTION).light()
     for snapshot in stored.order_by("feature", "-as_of", "-taken_at"):
         newest.setdefault(snapshot.feature_id, snapshot)
     moves = []
     for feature in chosen:
         report = report_of(newest.get(feature.pk), feature, Kind.ADOPTION)
-        moves.append((feature.slug, feature.name, report.value, moves_of(newest.get(feature.pk)), report.reason))
+        moves.append((feature.slug, feature.name, report, moves_of(newest.get(feature.pk))))
     return WeightsPage(weights_now(), moves)

@@ -178,7 +178,7 @@ class QuadrantRow:
 
 @dataclass(frozen=True, slots=True)
 class WeightsPage:
-    """moves: (slug, name, adoption, component -> its points were that to weigh 5 points more, why no score)."""
+    """moves: (slug, name, adoption, component -> its points were that to weigh 5 points more)."""
 
     weights: WeightsNow
-    moves: list[tuple[str, str, float | None, dict[str, float], str]]
+    moves: list[tuple[str, str, ScoreReport, dict[str, float]]]

@@ -224,7 +224,7 @@ def _quadrants_csv(rows: list[QuadrantRow]) -> HttpResponse:
 def score_weights(request: HttpRequest) -> HttpResponse:
     person = _person(request)
     visible = Feature.objects.visible_to(person)
-    page = reading.weights_page(visible)
+    page = reading.weights_page(visible, now=timezone.now())
     form = WeightsForm(request.POST or None, tables=page.weights.tables)
     if request.method == "POST":
         if not person.is_staff:
@@ -233,7 +233,8 @@ def score_weights(request: HttpRequest) -> HttpResponse:
             return redirect("metrics:score_weights")
     if request.GET.get("format") == "csv":
         lines = [
-            [slug, value, *(moves.get(each) for each in COMPONENTS)] for slug, _, value, moves, _ in page.moves
+            [slug, report.value, *(moves.get(each) for each in COMPONENTS)]
+            for slug, _, report, moves in page.moves
         ]
         return csv_answer("sensitivity.csv", ["slug", "adoption", *COMPONENTS], lines)
     context = {
@@ -243,8 +244,8 @@ def score_weights(request: HttpRequest) -> HttpResponse:
         "who_weighs": WHO_WEIGHS,
         "names": [LABELS[name] for name in COMPONENTS],
         "moves": [
-            (slug, name, value, [moves.get(each) for each in COMPONENTS], reason)
-            for slug, name, value, moves, reason in page.moves
+            (slug, name, report, [moves.get(each) for each in COMPONENTS])
+            for slug, name, report, moves in page.moves
         ],
     }
     return render(request, "metrics/score_weights.html", context, status=422 if form.errors else 200)

@@ -76,7 +76,7 @@ def score(key: str, now: datetime) -> Callable[[], str | None] | None:
 
 @register("score_feature", queue="conclude")
 def score_feature(key: str, now: datetime) -> Callable[[], str | None] | None:
-    pk, _, monday = key.partition(" ")
+    pk, monday, *_ = [*key.split(" "), ""]
     end_on = date.fromisoformat(monday) if monday else None
     write = scoring.prepare_scores(feature=Feature.objects.get(pk=int(pk)), now=now, end_on=end_on)
     return lambda: f"{write()} scores taken"
@@ -111,7 +111,7 @@ def sum_usage_feature(key: str, now: datetime) -> Callable[[], str | None] | Non
 
     def replace() -> str | None:
         n = write()
-        if int(key) in usage_summary.due_summaries(now=now):
+        if usage_summary.due_summaries(now=now, only=int(key)):
             enter_job("summarise_usage", key, run_after=now, now=now)
         return f"usage of {n} people summed" if n else None
 

@@ -27,7 +27,8 @@ def target(request: HttpRequest, slug: str) -> HttpResponse:
     feature = get_object_or_404(Feature.objects.visible_to(user), slug=slug)
     form = TargetForm(request.POST)
     pk = form.cleaned_data["item"] if form.is_valid() else 0
-    item = get_object_or_404(FeedbackItem.objects.of(feature).exclude(prediction_external_id=""), pk=pk)
+    items = FeedbackItem.objects.of(feature).trusted().exclude(prediction_external_id="")
+    item = get_object_or_404(items, pk=pk)
     found = Prediction.objects.of(feature).filter(external_id=item.prediction_external_id)
     prediction = found.select_related("feature").first()
     if prediction is None:

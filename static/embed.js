@@ -55,14 +55,15 @@
     const text = make("textarea", "", "text");
     const submit = make("button", words("send", "Send"), "send");
     let rating = 0;
-    let press = 0;
+    let arrived = 0;
 
     async function tell(more) {
-      press += 1;
       said.textContent = "";
       for (const node of box.querySelectorAll("button")) node.disabled = true;
       try {
-        await send(box, { rating, text: more, press });
+        // A retry bears the number of what may have arrived, and so is the same item.
+        await send(box, { rating, text: more, press: arrived + 1 });
+        arrived += 1;
         said.textContent = words("thanks", "Thank you.");
         form.hidden = Boolean(more);
       } catch {

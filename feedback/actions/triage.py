@@ -1,5 +1,6 @@
 """Working on what customers said: each change is a step that stays, with who made it and when."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from django.core.exceptions import ValidationError
@@ -35,8 +36,9 @@ def triaged_by(user: User) -> QuerySet[Feature]:
 def set_state(*, item_id: int, to: str, seen: str, words: str = "", user: User, now: datetime) -> FeedbackItem:
     """Triage, plan, answer, close, or open again what was closed.
 
-    to: any state but new. seen: the state that the person saw. words: what the customer was told, or the outcome.
-    Raises ValidationError in the user's words. Replay: the same change by the same person changes nothing more.
+    to: any state but new. seen: the state that the person saw. words: what the customer was told, or the outcome;
+    an answer in other words than the last one is another step. Raises ValidationError in the user's words.
+    Replay: the same change by the same person changes nothing more.
     Race: the row is locked; whoever comes second raises Outrun, which names who was faster.
     """
     words = words.strip()
@@ -54,7 +56,7 @@ def set_state(*, item_id: int, to: str, seen: str, words: str = "", user: User, 
             return item
         who = last.by.email if last and last.by else "Somebody"
         raise Outrun(f"{who} was faster: this is {item.get_state_display().lower()} now. Nothing was changed.")
-    if item.state != to:
+    if _is_new(item, to, words, _last_words([item])):
         step = _move(item, to, words, user, now)
         item.save(update_fields=["state", "triaged_at", "closed_at", "outcome"])
         step.save()
@@ -69,11 +71,23 @@ def _move(item: FeedbackItem, to: str, words: str, user: User, now: datetime) ->
     return step
 
 
+def _is_new(item: FeedbackItem, to: str, words: str, told: dict[int, str]) -> bool:
+    """Whether this moves the item, or tells the customer something else than what was told last."""
+    return item.state != to or (to == State.ANSWERED and told.get(item.pk) != words)
+
+
+def _last_words(items: Iterable[FeedbackItem]) -> dict[int, str]:
+    """What was said with the last change of state of each, by its key."""
+    steps = FeedbackStep.objects.filter(item__in=[item.pk for item in items], kind="state").order_by("pk")
+    return dict(steps.values_list("item_id", "words"))
+
+
 @transaction.atomic
 def set_severity(*, item_id: int, severity: str, user: User, now: datetime) -> FeedbackItem:
-    """How bad it is, as the team sees it: what is due follows, counted from when it came. Race: the last holds.
+    """How bad it is, as the team sees it: what is due follows, counted from when it came or was let out of
+    quarantine.
 
-    Raises ValidationError for an unknown one. Replay: nothing changes.
+    Raises ValidationError for an unknown one. Replay: nothing changes. Race: the last holds.
     """
     if severity not in FeedbackItem.Severity.values:
         raise ValidationError("Choose how bad it is.")
@@ -85,7 +99,8 @@ def set_severity(*, item_id: int, severity: str, user: User, now: datetime) -> F
             item=item, kind="severity", before=item.severity, after=severity, by=user, at=now
         )
         item.severity = severity
-        _fall_due(item, item.received_at)
+        released = FeedbackStep.objects.of(item).filter(kind="released").order_by("pk").last()
+        _fall_due(item, released.at if released else item.received_at)
         item.save(update_fields=["severity", "triage_due_at", "close_due_at"])
     return item
 
@@ -132,8 +147,9 @@ def change_many(
     """Set the state, the theme or both of many items, and say how many of them changed.
 
     items: those that the person may work on; what is in quarantine, or of another feature than the theme, stays
-    as it is. words: as in set_state. Raises ValidationError where they are missing. Replay: nothing is left to
-    change. Race: rows are locked in one order; each keeps what was done to it before, as steps.
+    as it is. words: as in set_state, so another answer reaches what is answered already. Raises ValidationError
+    where they are missing. Replay: nothing is left to change. Race: rows are locked in one order; each keeps what
+    was done to it before, as steps.
     """
     words = words.strip()
     if to in NEEDS_WORDS and not words:
@@ -143,9 +159,11 @@ def change_many(
         rows = rows.filter(feature=theme.feature_id)
     changed: list[FeedbackItem] = []
     steps: list[FeedbackStep] = []
-    for item in rows.select_for_update(of=("self",)):
+    locked = list(rows.select_for_update(of=("self",)))
+    told = _last_words(locked) if to else {}
+    for item in locked:
         before = len(steps)
-        if to and item.state != to:
+        if to and _is_new(item, to, words, told):
             steps.append(_move(item, to, words, user, now))
         if theme is not None and item.theme_id != theme.pk:
             steps.append(_put_under(item, theme, user, now))

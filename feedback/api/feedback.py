@@ -33,7 +33,8 @@ class FeedbackShape(serializers.ModelSerializer[FeedbackItem]):
 
 
 class Pages(CursorPagination):
-    ordering = ("-received_at", "-pk")
+    # By pk alone: a batch has one received_at, and may be larger than the offset that a cursor can hold.
+    ordering = "-pk"
     page_size = 100
     max_page_size = 1000
     page_size_query_param = "page_size"

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, F, OuterRef, Q
 from django.urls import reverse
 
 from feedback.models.people import ApiKey, Membership
@@ -169,6 +169,10 @@ class Feature(models.Model):
 class ModelVersionQuerySet(models.QuerySet["ModelVersion"]):
     def of(self, feature: Feature) -> Self:
         return self.filter(feature=feature)
+
+    def by_deployment(self) -> Self:
+        """The newest last. What is registered and not deployed comes first, on every database."""
+        return self.order_by(F("deployed_at").asc(nulls_first=True), "pk")
 
 
 class ModelVersion(models.Model):

@@ -5,6 +5,7 @@ from typing import Self
 
 from django.db import models
 from django.db.models import Exists, F, OuterRef, Q
+from django.db.models.functions import Substr
 
 from feedback.models.call_notes import CallNote
 from feedback.models.features import Feature
@@ -17,6 +18,9 @@ DUE_WITHIN = {
     "medium": (timedelta(days=3), timedelta(days=30)),
     "low": (timedelta(days=7), timedelta(days=90)),
 }
+
+# Of the id of what came by the customers' form: "form-" and the 16 characters that each opening of a page gets.
+PAGE_LENGTH = 21
 
 
 def due_times(*, channel: str, severity: str, text: str, at: datetime) -> tuple[datetime | None, datetime | None]:
@@ -66,7 +70,8 @@ class FeedbackItemQuerySet(models.QuerySet["FeedbackItem"]):
         return self.trusted().filter(Q(channel="complaint") | is_bad | is_thumb_down)
 
     def current(self) -> Self:
-        """Thumbs that hold: the last of each (prediction, actor). One without an actor can be nobody's second."""
+        """Thumbs that hold: the last of each (prediction, actor). Without an actor the page that it was pressed on
+        says whose it is; without either it can be nobody's second."""
         is_later = Q(occurred_at__gt=OuterRef("occurred_at")) | Q(
             occurred_at=OuterRef("occurred_at"), external_id__gt=OuterRef("external_id")
         )
@@ -77,7 +82,10 @@ class FeedbackItemQuerySet(models.QuerySet["FeedbackItem"]):
             prediction_external_id=OuterRef("prediction_external_id"),
             actor=OuterRef("actor"),
         )
-        return self.trusted().filter(Q(actor="") | ~Exists(later), channel="thumb")
+        of_the_page = Q(page=Substr(OuterRef("external_id"), 1, PAGE_LENGTH))
+        later = later.alias(page=Substr("external_id", 1, PAGE_LENGTH)).filter(~Q(actor="") | of_the_page)
+        is_nobodys = Q(actor="") & ~Q(external_id__startswith="form-")
+        return self.trusted().filter(is_nobodys | ~Exists(later), channel="thumb")
 
 
 class FeedbackItem(models.Model):

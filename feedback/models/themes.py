@@ -28,7 +28,7 @@ class Theme(models.Model):
 
     feature = models.ForeignKey(Feature, models.CASCADE, related_name="+")
     title = models.CharField(max_length=120)
-    merged_into = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="+")
+    merged_into = models.ForeignKey("self", models.RESTRICT, null=True, blank=True, related_name="+")
     merged_at = models.DateTimeField(null=True, blank=True)
     gives_its_title = models.BooleanField(default=False)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")

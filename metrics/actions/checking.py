@@ -54,7 +54,7 @@ def mark_of(expectation: Expectation, *, now: datetime) -> str:
     """What a check would be made of. The same again: nothing to do."""
     concluded = Conclusion.objects.filter(feature=expectation.feature_id).values_list("as_of", flat=True).first()
     score = _adoption(expectation.feature) if expectation.metric == Expectation.Metric.ADOPTION else None
-    parts = (concluded, score.pk if score else None, "over" if expectation.is_over(now) else "")
+    parts = (concluded, score.taken_at if score else None, "over" if expectation.is_over(now) else "")
     return " ".join(str(part) for part in parts)
 
 
@@ -106,7 +106,7 @@ def evidence_of(expectation: Expectation) -> Evidence:
     feature = expectation.feature
     if expectation.metric == Expectation.Metric.ADOPTION:
         return _adoption_evidence(expectation)
-    version = expectation.version or ModelVersion.objects.of(feature).order_by("deployed_at", "pk").last()
+    version = expectation.version or ModelVersion.objects.of(feature).by_deployment().last()
     if version is None:
         return Evidence(reason="no version is registered yet")
     if expectation.metric == Expectation.Metric.LATENCY:

@@ -122,7 +122,7 @@ def prepare_conclusion(*, feature: Feature, now: datetime) -> Callable[[], int] 
 
 def gather(feature: Feature) -> Evidence:
     """Read a feature's counts and counted reviews. Never reads predictions that nobody judged."""
-    versions = list(ModelVersion.objects.of(feature).order_by("deployed_at", "pk"))
+    versions = list(ModelVersion.objects.of(feature).by_deployment())
     policy = SamplingPolicy.objects.filter(feature=feature).order_by("-number").first()
     return Evidence(
         feature=feature,

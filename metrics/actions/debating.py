@@ -11,7 +11,7 @@ from django.db import IntegrityError, transaction
 from feedback.actions.deciding import record_decision
 from feedback.models import Decision, Feature, User
 from metrics.debate_reading import axes_of, evidence_for_decision, listed, verdicts_of
-from metrics.functions import FUNCTIONS, functions_of, name_of
+from metrics.functions import FUNCTIONS, functions_of, name_of, people_of
 from metrics.models import DebateRound, Placement, PlacementRevision, ScoreSnapshot
 
 State = DebateRound.State
@@ -62,6 +62,11 @@ def open_round(
     if quorum > len(invited):
         raise ValidationError(
             {"quorum": f"{len(invited)} functions are invited: {quorum} of them can never be heard."}
+        )
+    n_people = len(people_of(feature, invited))
+    if quorum > n_people:
+        raise ValidationError(
+            {"quorum": f"{n_people} people have the invited functions here: {quorum} can never be heard."}
         )
     return _saved(
         DebateRound(

@@ -14,6 +14,7 @@ from metrics.models import Expectation
 
 State = Expectation.State
 THERE_ALREADY = "One on this metric is agreed already: renegotiate that one, so that its history is kept."
+OF_THE_WHOLE = "Adoption is scored for the whole feature: leave the version and the part of the traffic empty."
 NOT_OF_THE_TWO = "Only data science and product of this feature propose and sign. You are of neither."
 
 
@@ -108,6 +109,8 @@ def propose(
 
 
 def _fits(proposal: Expectation, replaces: Expectation | None) -> None:
+    if proposal.metric == Expectation.Metric.ADOPTION and (proposal.segment or proposal.version):
+        raise ValidationError(OF_THE_WHOLE)
     if proposal.version and proposal.version.feature_id != proposal.feature_id:
         raise ValidationError({"version": "This version is of another feature."})
     if replaces and (replaces.feature_id, replaces.state) != (proposal.feature_id, State.AGREED):
@@ -128,6 +131,8 @@ def sign(*, expectation: Expectation, user: User, function: str, p: float, now: 
     somebody without the function, for what is no proposal any more.
     """
     _may_sign(user, expectation.feature, function)
+    if expectation.is_over(now):
+        raise ValidationError("Its day has passed: propose it anew, with a day that lies ahead.")
     if not 0 <= p <= 1:
         raise ValidationError({"p": "A chance lies between 0 and 100 %."})
     other = next(each for each in SIGNING if each != function)

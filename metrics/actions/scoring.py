@@ -318,5 +318,8 @@ def tick(*, feature: Feature, code: str, is_ticked: bool, note: str, user: User,
 
 
 def ask_for_score(*, feature: Feature, now: datetime) -> None:
-    """Today's scores anew, as soon as a worker is free. Asked twice: done once."""
-    enter_job("score_feature", str(feature.pk), run_after=now, now=now)
+    """Today's scores anew, as soon as a worker is free. Asked twice in a minute: done once.
+
+    A job of its own: one of the day that is running may have read what was there before.
+    """
+    enter_job("score_feature", f"{feature.pk}  {int(now.timestamp()) // 60}", run_after=now, now=now)

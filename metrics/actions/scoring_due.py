@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from django.db.models import Exists, Max, Min, OuterRef, Q
 
-from feedback.models import Feature, Job, UsageEvent
+from feedback.models import Feature, UsageEvent
 from metrics.models import Conclusion, ScoreSnapshot, UsageSummary
 
 DAY = timedelta(days=1)
@@ -31,17 +31,17 @@ def due_scores(*, now: datetime) -> list[str]:
     """Keys of the jobs that are due, "FEATURE" or "FEATURE MONDAY", the oldest week first.
 
     Scored is what is live, and whatever has usage: each complete week once, of the last eight, and the day hourly.
-    The first time as soon as its usage is summed up and nothing else of it is under way; during the first day
-    everything anew, where something came in, every five minutes: its history may still be on the way.
+    The first time as soon as its usage is summed up; during the first day everything anew, where something came
+    in, every five minutes: its history may still be on the way.
     """
     with_usage = Feature.objects.filter(Exists(UsageEvent.objects.filter(feature=OuterRef("pk"))))
     used = set(with_usage.values_list("pk", flat=True))
     features = Feature.objects.filter(Q(stage__in=LIVE) | Q(pk__in=used)).order_by("pk")
-    taken, news, waiting = _taken(), _news(), _under_way()
+    taken, news = _taken(), _news()
     keys = []
     for feature in features:
         stored, is_summed = taken.get(feature.pk), feature.pk in news or feature.pk not in used
-        if stored is None and (str(feature.pk) in waiting or not is_summed):
+        if stored is None and not is_summed:
             continue
         keys += [f"{feature.pk} {monday.isoformat()}" for monday in _due_weeks(feature, stored, news, now)]
         if stored is None or _is_due(stored.day_at, stored, news.get(feature.pk), now, pace=HOURLY):
@@ -94,11 +94,6 @@ def _news() -> dict[int, datetime]:
         if known:
             news[feature] = max(known)
     return news
-
-
-def _under_way() -> set[str]:
-    kinds = ["conclude_feature", "sum_usage_feature", "summarise_usage"]
-    return set(Job.objects.unfinished().filter(kind__in=kinds).values_list("key", flat=True))
 
 
 def last_monday(now: datetime) -> date:

@@ -26,11 +26,11 @@ def parts_of(feature: Feature, *, end: datetime, agreed: float, now: datetime) -
 
 
 def _evidence(feature: Feature, end: datetime, agreed: float) -> Part:
-    """Of what people used; where no usage is sent at all, of all predictions."""
+    """Of what people used; where none of that can be told right from wrong, of all predictions."""
     weeks = UseWeek.objects.of(feature).filter(week_on__gt=end.date() - WINDOW - WEEK, week_on__lt=end.date())
     of_used = [_pooled(weeks.filter(source=source), source) for source in UseWeek.Source]
     found = [each for each in of_used if each is not None]
-    if not found and not weeks.filter(n_used__gt=0).exists():
+    if not found:
         found = _of_all(feature)
     if not found:
         return accountability.evidence(None, agreed=agreed, n=0, of="")

@@ -12,9 +12,9 @@ from django.db.models import Q
 from feedback.models import Feature
 from metrics.actions.relying import WEEK, mark_of, monday, prepare_weeks
 from metrics.actions.using import FIRST_DAY, WINDOW, load_days, load_people
+from metrics.agreements import agreement_of
 from metrics.models import UsageSummary, UseWeek
 from metrics.stats.habits import (
-    HORIZON,
     INTERVAL,
     DayTable,
     People,
@@ -46,11 +46,15 @@ ANSWERS = ("n_accepted", "n_edited", "n_auto", "n_refused", "n_undone", "n_ignor
 ALSO = ("n_fallbacks", "n_escalated", "n_snoozed")
 
 
-def due_summaries(*, now: datetime) -> list[int]:
-    """The features whose figures are no longer those of the newest days, verdicts and truths, or of yesterday."""
+def due_summaries(*, now: datetime, only: int | None = None) -> list[int]:
+    """The features whose figures are no longer those of the newest days, verdicts and truths, or of yesterday.
+
+    only: the key of the one to look at.
+    """
     today = now.astimezone(UTC).date()
     due = []
-    for summary in UsageSummary.objects.select_related("feature").order_by("feature"):
+    summaries = UsageSummary.objects.select_related("feature").order_by("feature")
+    for summary in summaries.filter(feature=only) if only is not None else summaries:
         rest = timedelta(seconds=REST * summary.took_s if summary.took_s >= LONG_S else 0)
         is_resting = summary.as_of is not None and now < summary.as_of + rest
         is_old = summary.as_of is None or summary.stale_at is not None or summary.window_to != today
@@ -89,11 +93,10 @@ def usage_report(feature: Feature, weeks: Iterable[UseWeek], *, now: datetime) -
     """Everything the usage page shows, of the 28 complete days before now and of the weeks before."""
     to_on = now.astimezone(UTC).date()
     from_on, interval = to_on - WINDOW, INTERVAL[feature.cadence]
-    horizon = HORIZON[feature.market_fit]
-    people, numbers = load_people(feature, until=to_on + timedelta(days=1))
-    n_back = max(
-        (N_WEEKS + 1) * 7, (N_INTERVALS[interval] + 1) * interval, (MOST_RETURNS[interval] + 1) * interval + 28
-    )
+    horizon = agreement_of(feature).horizon(feature.market_fit)
+    people, numbers = load_people(feature, until=to_on)
+    intervals_back = max(N_INTERVALS[interval] + 1, horizon + 1 + 28 // interval)
+    n_back = max((N_WEEKS + 1) * 7, intervals_back * interval, (MOST_RETURNS[interval] + 1) * interval + 28)
     days = load_days(feature, numbers, from_on=to_on - timedelta(days=n_back), to_on=to_on + timedelta(days=1))
     end = (to_on - FIRST_DAY).days
     window = (end - WINDOW.days, end)

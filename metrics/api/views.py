@@ -62,7 +62,7 @@ def _version(feature: Feature, wanted: dict[str, Any]) -> ModelVersion | None:
     versions = ModelVersion.objects.of(feature)
     if name := wanted.get("version"):
         return get_object_or_404(versions, name=name)
-    return versions.order_by("deployed_at", "pk").last() if wanted["window"] == "version" else None
+    return versions.by_deployment().last() if wanted["window"] == "version" else None
 
 
 def as_json(report: EstimateReport) -> dict[str, Any]:

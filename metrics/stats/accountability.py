@@ -54,7 +54,7 @@ def promises(chances: Sequence[float | None]) -> Part:
     known = [chance or 0.0 for chance in chances]
     n, n_unmeasured = len(known), sum(chance is None for chance in chances)
     variance = sum(chance * (1 - chance) for chance in known) / n**2
-    told = f"{n} agreed" + (f", {n_unmeasured} of them unmeasured or expired" if n_unmeasured else "")
+    told = f"{n} agreed" + (f", {n_unmeasured} of them unmeasured" if n_unmeasured else "")
     return Part(sum(known) / n, variance, n, told)
 
 

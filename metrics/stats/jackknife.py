@@ -136,7 +136,9 @@ def adoption_interval(
         return None
     replicates = scores(without_each(clusters), **kind)  # type: ignore[arg-type]
     interval = on_logit(value / 100, replicates / 100, clusters.times)
-    return float(value), Interval(100 * interval.low, 100 * interval.high), replicates
+    # Rounding must not leave the value outside: 100 * (v / 100) is not always v.
+    low, high = min(float(value), 100 * interval.low), max(float(value), 100 * interval.high)
+    return float(value), Interval(low, high), replicates
 
 
 def on_logit(value: float, replicates: Array, times: Array) -> Interval:

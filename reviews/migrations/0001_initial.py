@@ -652,7 +652,7 @@ class Migration(migrations.Migration):
                 (
                     "policy",
                     models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="reviews.samplingpolicy"
+                        on_delete=django.db.models.deletion.RESTRICT, related_name="+", to="reviews.samplingpolicy"
                     ),
                 ),
                 (
@@ -716,7 +716,7 @@ class Migration(migrations.Migration):
                     "rubric",
                     models.ForeignKey(
                         null=True,
-                        on_delete=django.db.models.deletion.PROTECT,
+                        on_delete=django.db.models.deletion.RESTRICT,
                         related_name="+",
                         to="reviews.rubric",
                     ),

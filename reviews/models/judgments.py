@@ -34,7 +34,7 @@ class Judgment(models.Model):
     assignment = models.ForeignKey(Assignment, models.CASCADE, related_name="judgments", db_index=False)
     revision = models.PositiveSmallIntegerField(default=1)
     reviewer = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
-    rubric = models.ForeignKey(Rubric, models.PROTECT, null=True, related_name="+")
+    rubric = models.ForeignKey(Rubric, models.RESTRICT, null=True, related_name="+")
     verdict = models.CharField(max_length=12, choices=ReviewItem.Verdict.choices, default="", blank=True)
     corrected = models.CharField(max_length=200, default="", blank=True)
     # Blind mode: what the reviewer answered before seeing the model's answer.

@@ -110,7 +110,7 @@ class DrawDay(models.Model):
 
     version = models.ForeignKey(ModelVersion, models.CASCADE, related_name="+")
     day = models.DateField()
-    policy = models.ForeignKey(SamplingPolicy, models.PROTECT, related_name="+")
+    policy = models.ForeignKey(SamplingPolicy, models.RESTRICT, related_name="+")
     k_cap = models.FloatField(null=True, help_text="Largest queue key that is drawn; none: every prediction.")
     gbar = models.FloatField()
     # [[label, bin or null, chance]]: the calibration used; empty: the sent score was the chance.

@@ -5,6 +5,7 @@ import json
 import re
 import threading
 import urllib.request
+from urllib.parse import parse_qs
 
 import pytest
 from playwright.sync_api import expect
@@ -118,7 +119,7 @@ def test_no_page_of_feedback_breaks_a_rule_of_accessibility_or_is_wider_than_the
         expect(page.get_by_role("heading", name="The form is open")).to_be_visible()
         page.goto(f"{demo.address}{INBOX}")
         item = page.locator(".inbox-rows a").first.get_attribute("href")
-        for path in [INBOX, INBOX + item, f"{INBOX}?view=quarantine", "/feedback/themes/", "/feedback/notes/new/",
+        for path in [INBOX, item, f"{INBOX}?view=quarantine", "/feedback/themes/", "/feedback/notes/new/",
                      "/feedback/forms/delay-alert/", "/f/delay-alert/", "/f/delay-alert/?sent=1"]:  # fmt: skip
             page.goto(demo.address + path)
             page.wait_for_load_state("networkidle")
@@ -169,6 +170,39 @@ def thumbs(demo):
         "select rating, text, quarantine_reason from feedback_feedbackitem where actor = 'embed-u1' order by id"
     )
     return [tuple(row) for row in rows]
+
+
+def test_a_thumb_sent_again_after_its_answer_was_lost_is_the_same_item(browser):
+    """The door is played here: it takes the first thumb, and its answer does not come back."""
+    sent, script = [], (ROOT / "static/embed.js").read_text()
+    html = '<script src="/static/embed.js" data-feature="a"></script><p data-touchstone data-prediction="p1"></p>'
+
+    def answer(route):
+        if route.request.method == "GET":
+            route.fulfill(json={"token": "t"})
+            return
+        sent.append(route.request.post_data)
+        if len(sent) == 1:
+            route.abort()
+        else:
+            route.fulfill(json={"stored": True})
+
+    page = browser.new_page()
+    page.route("https://product.test/", lambda route: route.fulfill(content_type="text/html", body=html))
+    page.route("**/static/embed.js", lambda route: route.fulfill(content_type="text/javascript", body=script))
+    page.route("**/f/a/embed/", answer)
+    page.goto("https://product.test/")
+    for button, said in [
+        ("Wrong", "This did not"),
+        ("Wrong", "Thank you"),
+        ("Right", "Thank you"),
+        ("Wrong", "Thank"),
+    ]:
+        page.get_by_role("button", name=button).click()
+        expect(page.get_by_role("status")).to_contain_text(said)
+    page.close()
+    numbers = [(parse_qs(each)["rating"][0], parse_qs(each)["press"][0]) for each in sent]
+    assert numbers == [("-1", "1"), ("-1", "1"), ("1", "2"), ("-1", "3")]
 
 
 def test_the_embedded_buttons_work_under_a_strict_csp_on_a_named_site_alone(browser, demo, staff, site):

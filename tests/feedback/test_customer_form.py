@@ -191,6 +191,15 @@ def test_one_ipv6_customer_is_one_address(feature, settings, monkeypatch):
     assert write(Client(REMOTE_ADDR="2001:db8:0:1::1"), feature).status_code == 303
 
 
+def test_an_ipv4_address_in_ipv6_dress_is_that_address(feature, settings, monkeypatch):
+    settings.WORKERS = 1
+    monkeypatch.setattr("time.time", lambda: 1_000_000.0)
+    dressed = [write(Client(REMOTE_ADDR=f"::ffff:203.0.113.{n}"), feature).status_code for n in range(1, 13)]
+    assert dressed == [303] * 12
+    again = [write(Client(REMOTE_ADDR="203.0.113.1"), feature).status_code for _ in range(10)]
+    assert again == [303] * 9 + [429]
+
+
 def test_links_on_the_settings_page_name_the_configured_host(client_for, feature, settings):
     """A21: a Host header may be anybody's."""
     settings.ALLOWED_HOSTS = ["*"]
@@ -268,6 +277,25 @@ def test_thumbs_too_are_limited(client, feature, settings, monkeypatch):
     monkeypatch.setattr("time.time", lambda: 1_000_000.0)
     statuses = [press(client, feature, press=n + 1).status_code for n in range(121)]
     assert (statuses[-1], statuses[-2]) == (429, 201)
+
+
+def test_words_of_the_buttons_spend_what_the_form_may(client, feature, settings, monkeypatch):
+    settings.WORKERS = 1
+    monkeypatch.setattr("time.time", lambda: 1_000_000.0)
+    statuses = [press(client, feature, text="Late.", press=n + 1).status_code for n in range(9)]
+    assert (statuses, write(client, feature).status_code) == ([201] * 9, 303)
+    answer = press(client, feature, text="Late.", press=10)
+    assert (answer.status_code, answer["Access-Control-Allow-Origin"]) == (429, SITE)
+    assert int(answer["Retry-After"]) > 0
+    assert press(client, feature, press=11).status_code == 201
+
+
+def test_wrong_and_then_words_without_an_actor_is_one_thumb_down(client, feature):
+    same = token(feature)
+    for number, text in enumerate(["", "It was late."], 1):
+        assert press(client, feature, token=same, actor="", text=text, press=number).status_code == 201
+    press(client, feature, actor="")  # another customer, whose page has another token
+    assert sorted(item.text for item in FeedbackItem.objects.current()) == ["", "It was late."]
 
 
 def test_the_script_is_small_and_needs_nothing_that_a_strict_csp_forbids():

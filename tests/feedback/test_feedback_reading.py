@@ -8,6 +8,7 @@ from django.test.utils import CaptureQueriesContext
 
 from feedback.actions.themes import merge
 from feedback.actions.triage import set_state
+from feedback.models import FeedbackItem
 from tests.factories import NOON, make_feature, make_feedback_item, make_key, make_membership, make_user
 from tests.feedback.test_themes import make_theme
 
@@ -83,6 +84,24 @@ def test_pages_lead_on_by_a_cursor(service, feature):
         found += ids(answer)
         url = answer.json()["next"]
     assert sorted(found) == [f"f{n}" for n in range(5)]
+
+
+def test_a_large_batch_of_one_instant_is_read_to_its_end(service, feature):
+    FeedbackItem.objects.bulk_create(
+        FeedbackItem(
+            feature=feature, external_id=f"f{n}", channel="ticket", text="Late.", fingerprint=n, occurred_at=NOON,
+            received_at=NOON,
+        )
+        for n in range(2000)
+    )  # fmt: skip
+    found, url = [], f"{URL}?page_size=500"
+    for _ in range(4):
+        answer = service.get(url)
+        found += ids(answer)
+        url = answer.json()["next"]
+        if url is None:
+            break
+    assert (url, len(found), len(set(found))) == (None, 2000, 2000)
 
 
 def test_a_key_reads_what_it_is_for_and_a_person_what_they_are_a_member_of(api, client_for, feature):

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
+from django.db.models import RestrictedError
 
 from feedback.actions.themes import create_theme, merge, unmerge
 from feedback.models import Feature, Theme, UsageEvent
@@ -112,6 +113,16 @@ def test_a_circle_cannot_be_stored(feature):
     for into in (a, b):
         with pytest.raises(IntegrityError), transaction.atomic():
             Theme.objects.filter(pk=a.pk).update(merged_into=into, merged_at=NOON)
+
+
+def test_a_feature_with_merged_themes_can_be_deleted_and_a_theme_that_others_lead_to_cannot(feature):
+    a, b = make_theme(feature), make_theme(feature)
+    merge(theme=b, into=a, now=NOON)
+    said(b, "u1")
+    with pytest.raises(RestrictedError):
+        a.delete()
+    feature.delete()
+    assert not Theme.objects.exists()
 
 
 def test_themes_of_two_features_stay_apart():

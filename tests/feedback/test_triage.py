@@ -115,6 +115,29 @@ def test_the_same_change_sent_twice_is_one_step(ann):
     assert (again.closed_at, len(steps(item))) == (LATER, 1)
 
 
+def test_another_answer_is_another_step_and_the_same_words_are_one(ann):
+    item = make_feedback_item()
+    for words in ("We look into it.", "We look into it.", "It is mended.", " It is mended. "):
+        item = move(item, "answered", words=words, user=ann)
+    assert steps(item) == [
+        ("state", "new", "answered", "We look into it."),
+        ("state", "answered", "answered", "It is mended."),
+    ]
+
+
+def test_another_answer_to_many_reaches_those_that_were_answered_before(ann):
+    feature = make_feature()
+    told, other, fresh = (make_feedback_item(feature) for _ in range(3))
+    move(told, "answered", words="It is mended.", user=ann)
+    move(other, "answered", words="We look into it.", user=ann)
+    every = FeedbackItem.objects.all()
+    answer = {"items": every, "to": "answered", "words": "It is mended.", "user": ann, "now": LATER}
+    assert [change_many(**answer), change_many(**answer)] == [2, 0]
+    assert [step[-1] for step in steps(told)] == ["It is mended."]
+    assert [step[-1] for step in steps(other)] == ["We look into it.", "It is mended."]
+    assert [step[-1] for step in steps(fresh)] == ["It is mended."]
+
+
 def test_another_severity_moves_what_is_due_from_when_it_came(ann):
     item = make_feedback_item()
     item = set_severity(item_id=item.pk, severity="critical", user=ann, now=LATER)
@@ -171,6 +194,14 @@ def test_quarantine_waits_until_somebody_lets_it_out_and_is_due_from_then(ann):
     release(item_id=item.pk, user=ann, now=LATER + DAY)
     assert FeedbackItem.objects.complaints().open().get().triage_due_at == LATER + 3 * DAY
     assert [kind for kind, *_ in steps(item)] == ["released"]
+
+
+def test_another_severity_of_what_was_let_out_counts_from_then(ann):
+    item = make_feedback_item(quarantine_reason="trap", triage_due_at=None, close_due_at=None)
+    out = NOON + 5 * DAY
+    release(item_id=item.pk, user=ann, now=out)
+    item = set_severity(item_id=item.pk, severity="critical", user=ann, now=out + HOUR)
+    assert (item.triage_due_at, item.close_due_at) == (out + 4 * HOUR, out + 2 * DAY)
 
 
 def test_that_it_was_sent_to_review_is_remembered_once(ann):
@@ -262,6 +293,23 @@ def test_one_thumb_of_an_actor_on_a_prediction_holds_and_the_others_are_history(
     held = ["late", "nobody 1", "nobody 2", "other actor", "other feature", "other prediction"]
     assert ids(FeedbackItem.objects.current()) == held
     assert FeedbackItem.objects.filter(channel="thumb").count() == 9
+
+
+def test_without_an_actor_the_page_says_whose_thumb_it_is():
+    feature = make_feature()
+    mine, anothers = "form-0123456789abcdef", "form-0123456789abcdff"
+    for name, minutes, rating, text in [("-1", 0, -1, ""), ("-0", 1, -1, "Too late."), ("-2", 0, 1, "")]:
+        thumb(mine + name, rating, minutes=minutes, feature=feature, actor="", text=text)
+    thumb(anothers + "-1", -1, feature=feature, actor="")
+    thumb(mine + "-3", 1, feature=feature, actor="", prediction_external_id="p2")
+    thumb(mine + "-4", 1, minutes=9, feature=feature)
+    thumb(mine + "-5", 1, minutes=9, feature=feature, actor="", quarantine_reason="trap")
+    for name in ("service-0123456789abcdef-1", "service-0123456789abcdef-2"):
+        thumb(name, 1, feature=feature, actor="")
+    assert ids(FeedbackItem.objects.current()) == [
+        mine + "-0", mine + "-3", mine + "-4", anothers + "-1",
+        "service-0123456789abcdef-1", "service-0123456789abcdef-2",
+    ]  # fmt: skip
 
 
 def test_of_two_thumbs_of_one_instant_one_holds():

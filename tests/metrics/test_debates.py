@@ -11,7 +11,7 @@ from metrics.actions.debating import Outcome, decide, open_round, open_second, r
 from metrics.debate_reading import debate_reports
 from metrics.functions import FUNCTIONS
 from metrics.models import DebateRound, Expectation, Placement, PlacementRevision, ScoreSnapshot
-from tests.factories import NOON, make_membership, make_user
+from tests.factories import NOON, make_feature, make_membership, make_user
 from tests.metrics.agreements import DAY, HOUR, make_agreed, make_round, make_score, make_team, vote
 
 pytestmark = pytest.mark.django_db
@@ -256,6 +256,18 @@ def test_one_round_over_a_quadrant_is_open_at_a_time(team):
     with pytest.raises(ValidationError, match="open already"):
         make_round(feature, people)
     make_round(feature, people, quadrant="behaviour_product")
+
+
+def test_a_quorum_of_more_people_than_there_are_is_refused():
+    feature = make_feature()
+    ann = make_membership(feature=feature, role="product").user
+    make_membership(ann, feature, "design")
+    make_membership(feature=feature, role="engineering")
+    sent = {"feature": feature, "quadrant": "adoption_accountability", "user": ann, "now": NOON}
+    functions = ["product", "design", "engineering"]
+    with pytest.raises(ValidationError, match="2 people have the invited functions here: 3 can never be heard"):
+        open_round(functions=functions, deadline=NOON + HOUR, quorum=3, **sent)
+    assert open_round(functions=functions, deadline=NOON + HOUR, quorum=2, **sent).quorum == 2
 
 
 @pytest.mark.parametrize(

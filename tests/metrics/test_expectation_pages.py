@@ -59,7 +59,7 @@ def test_what_is_proposed_signed_and_renegotiated_by_forms_shows_with_its_chain(
 def test_the_same_person_signing_for_both_is_refused_in_words_and_what_was_entered_stays(team, client_for):
     feature, people = team
     make_membership(people["data_science"], feature, "product")
-    row = make_proposal(feature, people)
+    row = make_proposal(feature, people, now=timezone.now())
     answer = client_for(people["data_science"]).post(
         f"/expectations/{row.pk}/sign/", {f"sign-{row.pk}-function": "product", f"sign-{row.pk}-p": "73"}
     )

@@ -235,6 +235,23 @@ def test_the_sentence_says_what_was_found_and_what_was_agreed(team):
     )
 
 
+def test_what_is_over_cannot_be_signed_with_hindsight():
+    feature, people = make_team()
+    proposal = make_proposal(feature, people)
+    later = NOON + 31 * DAY
+    with pytest.raises(ValidationError, match="Its day has passed"):
+        sign(expectation=proposal, user=people["product"], function="product", p=0.99, now=later)
+    assert Expectation.objects.get().state == "proposed"
+
+
+@pytest.mark.parametrize("part", [{"segment": "origin:JFK"}, {"version": True}])
+def test_adoption_is_promised_of_the_whole_feature_alone(part):
+    feature, people = make_team()
+    terms = {"version": make_version(feature)} if "version" in part else part
+    with pytest.raises(ValidationError, match="scored for the whole feature"):
+        make_proposal(feature, people, metric="adoption", target=60, baseline=None, **terms)
+
+
 def test_the_dashed_line_is_the_agreed_accuracy_of_all_traffic():
     feature, people = make_team()
     make_agreed(feature, people, target=0.7)

@@ -10,7 +10,8 @@ from metrics.overview import agreed_of, overviews, with_facts
 from tests.factories import NOON, make_feature, make_membership, make_user
 
 pytestmark = pytest.mark.django_db
-MONDAY = date(2026, 3, 2)  # NOON's own week
+MONDAY = date(2026, 3, 2)  # of the running week
+NOW = NOON + timedelta(days=3)  # by then what was shown in the week before is settled
 WEEK = timedelta(weeks=1)
 JUDGED = {"n_used_judged": 20, "n_refused_judged": 10, "n_used": 400, "n_refused": 50}
 SHARES = {"wrong_but_used": 0.1, "wrong_but_used_low": 0.05, "wrong_but_used_high": 0.2}
@@ -31,12 +32,12 @@ def make_complaint(feature, external_id, *, received_at=NOON, **fields):
     )  # fmt: skip
 
 
-def overview_of(feature, now=NOON):
+def overview_of(feature, now=NOW):
     (found,) = overviews(read(pk=feature.pk, now=now), rates={}, now=now)
     return found
 
 
-def read(now=NOON, **which):
+def read(now=NOW, **which):
     return list(with_facts(Feature.objects.filter(**which).order_by("name"), user=make_user(), now=now))
 
 
@@ -47,6 +48,13 @@ def test_the_newest_complete_week_is_shown_and_not_the_running_one():
     make_week(feature, MONDAY, wrong_but_used=0.15)
     assert overview_of(feature).wrong_but_used.value == 0.1
     assert overview_of(feature).wrong_but_used.week_on == MONDAY - WEEK
+
+
+def test_a_week_is_shown_when_the_answers_of_its_last_day_are_settled():
+    feature = make_feature()
+    make_week(feature, MONDAY - WEEK)
+    assert overview_of(feature, now=NOON + timedelta(days=2)).wrong_but_used is None
+    assert overview_of(feature, now=NOON + timedelta(days=3)).wrong_but_used is not None
 
 
 def test_of_two_sources_the_one_that_judged_more_is_shown():
@@ -83,7 +91,7 @@ def test_open_and_overdue_feedback_is_counted_for_its_own_feature_alone():
 def test_overviews_come_in_the_order_of_the_features():
     for name in ("Zebra", "Ant", "Mole"):
         make_feature(name=name)
-    assert [each.standing.name for each in overviews(read(), rates={}, now=NOON)] == ["Ant", "Mole", "Zebra"]
+    assert [each.standing.name for each in overviews(read(), rates={}, now=NOW)] == ["Ant", "Mole", "Zebra"]
 
 
 def test_without_an_agreement_the_chart_has_no_dashed_line():

@@ -337,7 +337,7 @@ def test_sensitivity_is_shown_and_comes_as_csv(client_for, scored):
     assert [slug for slug, *_ in moves] == ["delay-alert"]
     assert moves[0][3][4] is None, "follow-through has no weight before market fit"
     line = browser.get("/scores/weights/?format=csv").content.decode().splitlines()[1]
-    assert line.startswith(f"delay-alert,{moves[0][2]}")
+    assert line.startswith(f"delay-alert,{moves[0][2].value}")
     assert "Nothing to show, because no feature is yours" in text(client_for(make_user()).get("/scores/weights/"))
 
 

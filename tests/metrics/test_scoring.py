@@ -9,6 +9,7 @@ from django.db import IntegrityError
 from django.db.models import RestrictedError
 
 from feedback.actions.deciding import record_decision
+from feedback.actions.jobs import claim_due, enter_job, run
 from feedback.models import Feature, Job
 from metrics.actions import scoring
 from metrics.actions.scoring_due import due_scores
@@ -243,7 +244,24 @@ def test_asked_for_twice_it_is_scored_once():
     feature = make_feature()
     for _ in range(2):
         scoring.ask_for_score(feature=feature, now=NOW)
-    assert Job.objects.filter(kind="score_feature", key=str(feature.pk)).count() == 1
+    assert Job.objects.filter(kind="score_feature").count() == 1
+
+
+def test_what_is_asked_for_while_the_day_is_being_scored_is_done_after_it():
+    feature = make_feature()
+    enter_job("score_feature", str(feature.pk), run_after=NOW, now=NOW)
+    claim_due(now=NOW, limit=5)
+    scoring.ask_for_score(feature=feature, now=NOW)
+    (fresh,) = claim_due(now=NOW, limit=5)
+    assert fresh.kind == "score_feature"
+    assert run(fresh.id, fresh.token, now=NOW) == "2 scores taken"
+    assert ScoreSnapshot.objects.of(feature).count() == 2
+
+
+def test_the_first_score_waits_for_no_other_work_of_its_feature():
+    feature = make_feature(stage="shadow")
+    enter_job("conclude_feature", str(feature.pk), run_after=NOW, now=NOW)
+    assert str(feature.pk) in due_scores(now=NOW)
 
 
 # --- accountability and its gate
@@ -428,6 +446,6 @@ def test_promises_and_reliance_come_from_what_was_agreed_and_from_the_weeks():
     week.save()
     take(feature)
     told = newest(feature, "accountability").components
-    assert told["promises"]["reason"] == "1 agreed, 1 of them unmeasured or expired"
+    assert told["promises"]["reason"] == "1 agreed, 1 of them unmeasured"
     assert told["reliance"]["value"] == pytest.approx((0.75 * 0.8) ** 0.5)
     assert told["readiness"]["n"] == 15

@@ -7,7 +7,7 @@ from feedback.models import Look, Prediction
 from reviews.actions.desk import set_policy
 from reviews.actions.draw import Row, draw_received, drawn
 from reviews.draw import luck, queue_key, weight
-from reviews.models import Assignment, DrawDay, ReviewItem
+from reviews.models import Assignment, DrawDay, ReviewItem, SamplingPolicy
 from tests.factories import make_feature, make_prediction, make_version
 
 pytestmark = pytest.mark.django_db
@@ -86,6 +86,15 @@ def test_a_day_brings_about_as_many_items_as_were_asked_for(version):
         arrive(version, MONDAY + n * DAY, n=50)
     drew = draw_received(now=MONDAY + 20 * DAY)
     assert drew == pytest.approx(200, abs=4 * (20 * 50 * 0.2 * 0.8) ** 0.5)  # four standard errors
+
+
+def test_a_feature_goes_with_its_policies_and_what_was_drawn_by_them(version):
+    set_policy(feature=version.feature, user=None, now=MONDAY, reviews_per_day=20)
+    arrive(version, MONDAY)
+    draw_received(now=MONDAY + DAY)
+    assert DrawDay.objects.exists()
+    version.feature.delete()
+    assert not any(model.objects.exists() for model in (DrawDay, ReviewItem, SamplingPolicy))
 
 
 def test_drawing_again_changes_nothing(version):

@@ -87,12 +87,21 @@ def test_a_prediction_that_has_not_come_is_told_so(client_for, feature):
     assert not FeedbackStep.objects.exists()
 
 
-@pytest.mark.parametrize("sent", ["other feature", "no prediction", "nonsense", "nothing"])
+@pytest.mark.parametrize("sent", ["other feature", "no prediction", "in quarantine", "nonsense", "nothing"])
 def test_what_is_no_complaint_of_this_feature_is_404(client_for, feature, prediction, sent):
     make_prediction(make_version(make_feature("other")), "p1")
     item = {
         "other feature": lambda: make_feedback_item(make_feature(), prediction_external_id="p1").pk,
         "no prediction": lambda: make_feedback_item(feature).pk,
+        "in quarantine": lambda: (
+            make_feedback_item(
+                feature,
+                prediction_external_id="p1",
+                quarantine_reason="trap",
+                triage_due_at=None,
+                close_due_at=None,
+            ).pk
+        ),
         "nonsense": lambda: "x",
         "nothing": lambda: "",
     }[sent]()
