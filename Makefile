@@ -8,17 +8,17 @@ PORT ?= 8000
 run: .venv/installed
 	@exec .venv/bin/python manage.py up --demo --end-with-parent $$PPID --port $(PORT)
 
-# By file: one demo, one server for the tests that share it. (--dist loadgroup does nothing in pytest 9.2 with xdist
-# 3.8: it marks the old name of an item.) In the order of the folders, so that the long ones begin early.
-BY_FILE = --dist loadfile --no-loadscope-reorder
+# Shared out by file (tests/conftest.py), in the order of the folders, so that the long ones begin early.
+BY_FILE = -n 4 --dist loadfile --no-loadscope-reorder
 
 test: .venv/installed-dev
-	@.venv/bin/python -m pytest -n 3 $(BY_FILE)
+	@.venv/bin/python -m pytest $(BY_FILE)
 
+# Pure functions know no database: they are tested once.
 test-services: .venv/installed-dev
 	@DATABASE_URL="$${DATABASE_URL:-postgres://postgres@127.0.0.1:5432/postgres}" \
 	 REDIS_URL="$${REDIS_URL:-redis://127.0.0.1:6379/9}" \
-	 .venv/bin/python -m pytest -n 3 $(BY_FILE)
+	 .venv/bin/python -m pytest $(BY_FILE) --ignore tests/stats
 
 check: .venv/installed-dev
 	@.venv/bin/ruff check .

@@ -15,6 +15,18 @@ from tests import factories
 OURS = str(Path(__file__).parent.parent / "templates")
 
 
+def pytest_xdist_make_scheduler(config, log):
+    """By file, so that what a file sets up is set up once; the browser's files together: they share one demo."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            path = nodeid.split("::", 1)[0]
+            return "browser" if path.startswith("tests/browser/") else path
+
+    return ByFile(config, log)
+
+
 class Undefined(str):
     """Stands for an undefined template variable: an error in our own pages, nothing in those of others."""
 

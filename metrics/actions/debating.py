@@ -63,11 +63,6 @@ def open_round(
         raise ValidationError(
             {"quorum": f"{len(invited)} functions are invited: {quorum} of them can never be heard."}
         )
-    n_people = len(people_of(feature, invited))
-    if quorum > n_people:
-        raise ValidationError(
-            {"quorum": f"{n_people} people have the invited functions here: {quorum} can never be heard."}
-        )
     return _saved(
         DebateRound(
             feature=feature,
@@ -182,23 +177,32 @@ def reveal(*, round_: DebateRound, user: User, now: datetime) -> DebateRound:
     """Show everybody what everybody said. Revealing again changes nothing.
 
     The facilitator (and staff) may as soon as the quorum is there; after the deadline whoever has an invited
-    function. Raises ValidationError that says what is missing.
+    function, and a team smaller than the quorum needs no more votes than it has people. Raises ValidationError
+    that says what is missing.
     """
     locked = DebateRound.objects.select_for_update().select_related("feature").get(pk=round_.pk)
     if locked.is_revealed:
         return locked
     _may_reveal(locked, user, now)
     heard = [function for _, function in Placement.objects.of(locked).who_placed()]
-    if len(heard) < locked.quorum:
+    needed = _needed(locked, now)
+    if len(heard) < needed:
         silent = [function for function in locked.functions if function not in heard]
-        more = locked.quorum - len(heard)
+        more = needed - len(heard)
         raise ValidationError(
-            f"{len(heard)} of the {locked.quorum} functions that are needed have voted: {more} more of"
+            f"{len(heard)} of the {needed} functions that are needed have voted: {more} more of"
             f" {listed(silent)} must say where they see it."
         )
     locked.state, locked.revealed_at = State.REVEALED, now
     locked.save(update_fields=["state", "revealed_at"])
     return locked
+
+
+def _needed(round_: DebateRound, now: datetime) -> int:
+    """The quorum. After the deadline no more than there are people to speak: a round must be able to end."""
+    if now < round_.deadline:
+        return round_.quorum
+    return min(round_.quorum, max(1, len(people_of(round_.feature, round_.functions))))
 
 
 def _may_reveal(round_: DebateRound, user: User, now: datetime) -> None:

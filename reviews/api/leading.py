@@ -71,6 +71,47 @@ class JudgmentRowShape(serializers.Serializer[Any]):
     active_seconds = serializers.FloatField()
 
 
+A_JUDGMENT = {
+    "id": 412,
+    "feature": "delay-alert",
+    "version": "2-boosted",
+    "prediction": "131110-US409-EWR",
+    "occurred_at": "2026-11-10T16:05:00Z",
+    "predicted": "late",
+    "arm": "probability",
+    "lane": "opinion",
+    "weight": 1.21,
+    "luck": 0.9941,
+    "queue_key": 0.00489,
+    "cohort_on": "2026-11-10",
+    "item": 97,
+    "item_state": "final",
+    "item_verdict": "wrong",
+    "item_truth": "on_time",
+    "assignment": 101,
+    "ordinal": 1,
+    "assignment_state": "submitted",
+    "void_reason": "",
+    "reviewer": "mei@example.org",
+    "revision": 1,
+    "is_latest": True,
+    "rubric": 1,
+    "verdict": "wrong",
+    "corrected": "on_time",
+    "own_answer": "",
+    "reasons": ["weather"],
+    "answers": {},
+    "comment": "",
+    "is_flagged": False,
+    "is_simulated": False,
+    "leased_at": "2026-11-11T09:00:00Z",
+    "submitted_at": "2026-11-11T09:00:21Z",
+    "created_at": "2026-11-11T09:00:21Z",
+    "wall_seconds": 21,
+    "active_seconds": 20,
+}
+
+
 class JudgmentPageShape(serializers.Serializer[Any]):
     results = JudgmentRowShape(many=True)
     next_after = serializers.IntegerField(allow_null=True)
@@ -125,7 +166,11 @@ class Judgments(ReviewView):
     Who leads none gets none.
     """
 
-    @extend_schema(parameters=[QueryShape], responses=JudgmentPageShape)
+    @extend_schema(
+        parameters=[QueryShape],
+        responses=JudgmentPageShape,
+        examples=example({"results": [A_JUDGMENT], "next_after": None}, of_answer=True),
+    )
     def get(self, request: Request) -> HttpResponseBase:
         person = person_of(request)
         query = QueryShape(data=request.query_params)
