@@ -9,16 +9,16 @@ run: .venv/installed
 	@exec .venv/bin/python manage.py up --demo --end-with-parent $$PPID --port $(PORT)
 
 # Shared out by file (tests/conftest.py), in the order of the folders, so that the long ones begin early.
-BY_FILE = -n 4 --dist loadfile --no-loadscope-reorder
+BY_FILE = -n 3 --dist loadfile --no-loadscope-reorder
 
 test: .venv/installed-dev
 	@.venv/bin/python -m pytest $(BY_FILE)
 
-# Pure functions know no database: they are tested once.
+# Pure functions and the client know no database: they are tested once.
 test-services: .venv/installed-dev
 	@DATABASE_URL="$${DATABASE_URL:-postgres://postgres@127.0.0.1:5432/postgres}" \
 	 REDIS_URL="$${REDIS_URL:-redis://127.0.0.1:6379/9}" \
-	 .venv/bin/python -m pytest $(BY_FILE) --ignore tests/stats
+	 .venv/bin/python -m pytest $(BY_FILE) --ignore tests/stats --ignore tests/client
 
 check: .venv/installed-dev
 	@.venv/bin/ruff check .

@@ -2,7 +2,7 @@
 
 import socket
 import time
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 
 import pytest
 
@@ -108,8 +108,12 @@ def test_ten_thousand_parts_of_a_form_are_refused(service):
 
 def test_senders_that_never_end_keep_nobody_waiting_for_long(service):
     """Slow loris: more heads and bodies that never end than there are threads, each with a byte now and then."""
-    heads = [socket.create_connection(service.host.split(":")) for _ in range(10)]
-    bodies = [socket.create_connection(service.host.split(":")) for _ in range(3)]
+    with ExitStack() as opened:
+        connect = lambda: opened.enter_context(socket.create_connection(service.host.split(":")))  # noqa: E731
+        keep_nobody_waiting(service, [connect() for _ in range(10)], [connect() for _ in range(3)])
+
+
+def keep_nobody_waiting(service, heads, bodies):
     for slow in heads:
         slow.sendall(b"POST /api/v1/predictions/ HTTP/1.1\r\nX-Slow: ")
     for slow in bodies:
@@ -123,10 +127,8 @@ def test_senders_that_never_end_keep_nobody_waiting_for_long(service):
         except TimeoutError:
             assert time.monotonic() - started < 25
     assert asked.status == 200
-    wait_until_closed(heads, started + 30)
-    wait_until_closed(bodies, started + 60)
-    for slow in (*heads, *bodies):
-        slow.close()
+    wait_until_closed(heads, started + 60)
+    wait_until_closed(bodies, started + 90)
 
 
 def drip(slow):
