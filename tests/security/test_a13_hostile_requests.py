@@ -109,8 +109,9 @@ def test_ten_thousand_parts_of_a_form_are_refused(service):
 def test_senders_that_never_end_keep_nobody_waiting_for_long(service):
     """Slow loris: more heads and bodies that never end than there are threads, each with a byte now and then."""
     with ExitStack() as opened:
-        connect = lambda: opened.enter_context(socket.create_connection(service.host.split(":")))  # noqa: E731
-        keep_nobody_waiting(service, [connect() for _ in range(10)], [connect() for _ in range(3)])
+        address = service.host.split(":")
+        slow = [opened.enter_context(socket.create_connection(address)) for _ in range(13)]
+        keep_nobody_waiting(service, heads=slow[:10], bodies=slow[10:])
 
 
 def keep_nobody_waiting(service, heads, bodies):
