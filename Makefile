@@ -14,11 +14,12 @@ BY_FILE = -n 3 --dist loadfile --no-loadscope-reorder
 test: .venv/installed-dev
 	@.venv/bin/python -m pytest $(BY_FILE)
 
-# Pure functions and the client know no database: they are tested once.
+PAGES = $(patsubst %,--ignore tests/browser/test_%.py,debate inbox scores usage_page)
+# Pure functions, the client and the pages in a browser know no database: they are tested once. The whole loop is not.
 test-services: .venv/installed-dev
 	@DATABASE_URL="$${DATABASE_URL:-postgres://postgres@127.0.0.1:5432/postgres}" \
 	 REDIS_URL="$${REDIS_URL:-redis://127.0.0.1:6379/9}" \
-	 .venv/bin/python -m pytest $(BY_FILE) --ignore tests/stats --ignore tests/client
+	 .venv/bin/python -m pytest $(BY_FILE) --ignore tests/stats --ignore tests/client $(PAGES)
 
 check: .venv/installed-dev
 	@.venv/bin/ruff check .
