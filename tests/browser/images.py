@@ -11,7 +11,7 @@ from tests.browser.driven import PHONE, WIDE, chromium, demo_running, person_at
 
 README = Path(__file__).parent.parent.parent / "docs" / "images"
 PAGES = {"features": "/features/", "feature": "/features/delay-alert/", "price": "/features/price-band/"}
-README_PAGES = {"features": "/features/", "feature": "/features/delay-alert/", "quadrants": "/quadrants/"}
+README_PAGES = {"features": "/features/", "feature": "/features/delay-alert/"}
 MORE = {
     name: f"/features/delay-alert/{name}/"
     for name in ("usage", "why", "expectations", "debates", "discuss", "decide", "stage")
