@@ -76,10 +76,18 @@ def score(key: str, now: datetime) -> Callable[[], str | None] | None:
 
 @register("score_feature", queue="conclude")
 def score_feature(key: str, now: datetime) -> Callable[[], str | None] | None:
-    pk, monday, *_ = [*key.split(" "), ""]
+    pk, monday, *_ = [*key.split(" "), ""]  # PK, PK MONDAY, or PK, two spaces and why
     end_on = date.fromisoformat(monday) if monday else None
-    write = scoring.prepare_scores(feature=Feature.objects.get(pk=int(pk)), now=now, end_on=end_on)
-    return lambda: f"{write()} scores taken"
+    feature = Feature.objects.get(pk=int(pk))
+    write = scoring.prepare_scores(feature=feature, now=now, end_on=end_on)
+
+    def store() -> str:
+        n = write()
+        if end_on:  # the gate of the day is read from the weeks: another one, and the day is scored again
+            enter_job("score_feature", f"{pk}  after its weeks", run_after=now, now=now)
+        return f"{n} scores taken"
+
+    return store
 
 
 @register("purge", every=86_400)

@@ -38,16 +38,18 @@ TEAM = {
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """half_width: how well its quality must be known where it is used. ticked: items of the readiness checklist.
+    """goal: where each component of adoption is reached in full. half_width: how well its quality must be known.
 
-    chance: data science's and product's, None: has not signed. change: behaviour and product change, 1 to 9.
-    seen_at: function -> its place in the debate. themes: title -> words by which its feedback is found.
-    is_answered: what customers wrote is triaged and closed. decision: title, context, choice. asked: an
-    exploration's question, what is decided on it, the baseline to beat; answer empty: it still runs.
+    ticked: items of the readiness checklist. chance: data science's and product's, None: has not signed. change:
+    behaviour and product change, 1 to 9. seen_at: function -> its place in the debate. themes: title -> words by
+    which its feedback is found. is_answered: what customers wrote is triaged and closed. decision: title, context,
+    choice. asked: an exploration's question, what is decided on it, the baseline to beat; answer empty: it still
+    runs.
     """
 
     off_switch: str
     feedback_channel: str
+    goal: float
     half_width: float
     ticked: Sequence[str]
     terms: Terms
@@ -70,6 +72,7 @@ def plans(now: datetime) -> dict[str, Plan]:
         "delay-alert": Plan(
             off_switch="",
             feedback_channel="",
+            goal=0.95,
             half_width=0.05,
             ticked=[],
             terms=Terms("accuracy", "at_least", 0.88, soon, "Under that crews are moved for nothing.", 0.83),
@@ -105,6 +108,7 @@ def plans(now: datetime) -> dict[str, Plan]:
         "price-band": Plan(
             off_switch="The flag price_band in the listing form; agents then see an empty field.",
             feedback_channel="The button under the band, and Cleo's calls on Thursdays.",
+            goal=0.6,
             half_width=0.15,
             ticked=["deputy", "off_switch_tried", "who_is_called", "limits"],
             terms=Terms("accuracy", "at_least", 0.7, soon, "Agents correct three of ten today.", 0.6),
@@ -157,7 +161,7 @@ def _get_ready(feature: Feature, plan: Plan, team: dict[Role, User], now: dateti
     behaviour, product = plan.change
     said: dict[str, Any] = {"why": "What the team said at the kick-off.", "user": team[Role.PRODUCT], "now": now}
     place_change(feature=feature, behaviour=behaviour, product=product, **said)
-    goals = {name: {"lo": goal.lo, "hi": goal.hi} for name, goal in DEFAULT_GOALS.items()}
+    goals = {name: {"lo": goal.lo, "hi": plan.goal} for name, goal in DEFAULT_GOALS.items()}
     set_goals(feature=feature, goals=goals, half_width=plan.half_width, **said)
 
 

@@ -1,9 +1,9 @@
 """Which scores are due: each complete week once, the day hourly, and the first ones as soon as they can be."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 
-from django.db.models import Exists, Max, Min, OuterRef, Q
+from django.db.models import Exists, Min, OuterRef, Q
 
 from feedback.models import Feature, UsageEvent
 from metrics.models import Conclusion, ScoreSnapshot, UsageSummary
@@ -16,12 +16,20 @@ Kind = ScoreSnapshot.Kind
 
 
 @dataclass(frozen=True, slots=True)
+class Score:
+    """at: when it was taken. is_bare: without any usage, so that the first usage need not wait."""
+
+    at: datetime
+    is_bare: bool
+
+
+@dataclass(slots=True)
 class Taken:
-    """What is stored of a feature's adoption. day_at: when its newest day was taken. weeks: Monday -> when."""
+    """What is stored of a feature's adoption: its newest day, and its weeks by their Mondays."""
 
     first_at: datetime
-    day_at: datetime | None
-    weeks: dict[date, datetime]
+    day: Score | None = None
+    weeks: dict[date, Score] = field(default_factory=dict)
 
     def is_young(self, now: datetime) -> bool:
         return now < self.first_at + YOUNG
@@ -32,7 +40,7 @@ def due_scores(*, now: datetime) -> list[str]:
 
     Scored is what is live, and whatever has usage: each complete week once, of the last eight, and the day hourly.
     The first time as soon as its usage is summed up; during the first day everything anew, where something came
-    in, every five minutes: its history may still be on the way.
+    in, every five minutes, and what had no usage at once: its history may still be on the way.
     """
     with_usage = Feature.objects.filter(Exists(UsageEvent.objects.filter(feature=OuterRef("pk"))))
     used = set(with_usage.values_list("pk", flat=True))
@@ -44,18 +52,19 @@ def due_scores(*, now: datetime) -> list[str]:
         if stored is None and not is_summed:
             continue
         keys += [f"{feature.pk} {monday.isoformat()}" for monday in _due_weeks(feature, stored, news, now)]
-        if stored is None or _is_due(stored.day_at, stored, news.get(feature.pk), now, pace=HOURLY):
+        if stored is None or _is_due(stored.day, stored, news.get(feature.pk), now, pace=HOURLY):
             keys.append(str(feature.pk))
     return keys
 
 
 def _is_due(
-    at: datetime | None, stored: Taken, news: datetime | None, now: datetime, *, pace: timedelta | None
+    score: Score | None, stored: Taken, news: datetime | None, now: datetime, *, pace: timedelta | None
 ) -> bool:  # fmt: skip
     """pace: how often it is taken anyway, None: once."""
-    if at is None or (pace is not None and at <= now - pace):
+    if score is None or (pace is not None and score.at <= now - pace):
         return True
-    return stored.is_young(now) and news is not None and news > at and at <= now - SETTLING
+    is_behind = stored.is_young(now) and news is not None and news > score.at
+    return is_behind and (score.is_bare or score.at <= now - SETTLING)
 
 
 def _due_weeks(feature: Feature, stored: Taken | None, news: dict[int, datetime], now: datetime) -> list[date]:
@@ -72,17 +81,20 @@ def _due_weeks(feature: Feature, stored: Taken | None, news: dict[int, datetime]
 
 
 def _taken() -> dict[int, Taken]:
-    """Of every feature, in two queries."""
-    snapshots = ScoreSnapshot.objects.of_kind(Kind.ADOPTION).order_by()
-    weeks: dict[int, dict[date, datetime]] = {}
-    for feature, as_of, at in snapshots.weekly().values_list("feature", "as_of", "taken_at"):
-        weeks.setdefault(feature, {})[as_of.date()] = at
-    found = snapshots.values("feature").annotate(
-        first_at=Min("first_taken_at"), day_at=Max("taken_at", filter=Q(is_weekly=False))
-    )
-    return {
-        each["feature"]: Taken(each["first_at"], each["day_at"], weeks.get(each["feature"], {})) for each in found
-    }
+    """Of every feature, in one query."""
+    snapshots = ScoreSnapshot.objects.of_kind(Kind.ADOPTION).order_by("taken_at")
+    taken: dict[int, Taken] = {}
+    for feature, as_of, is_weekly, state, at, first_at in snapshots.values_list(
+        "feature", "as_of", "is_weekly", "state", "taken_at", "first_taken_at"
+    ):
+        of = taken.setdefault(feature, Taken(first_at))
+        of.first_at = min(of.first_at, first_at)
+        score = Score(at, state == ScoreSnapshot.State.NO_DATA)
+        if is_weekly:
+            of.weeks[as_of.date()] = score
+        else:
+            of.day = score
+    return taken
 
 
 def _news() -> dict[int, datetime]:

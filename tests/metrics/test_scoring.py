@@ -234,6 +234,31 @@ def test_in_its_first_day_what_comes_in_is_scored_within_minutes():
     assert newest(feature).n_accounts == 9
 
 
+def test_what_was_scored_before_its_usage_came_does_not_wait_for_it():
+    feature = make_feature(stage="pilot")
+    work("score", now=NOW)
+    assert newest(feature).state == "no_data"
+    soon = NOW + timedelta(minutes=1)
+    used(now=soon, feature=feature, accounts=9)
+    assert str(feature.pk) in due_scores(now=soon)
+    work("score", now=soon)
+    assert newest(feature).n_accounts == 9
+    assert due_scores(now=soon + timedelta(minutes=1)) == []
+
+
+def test_another_week_has_the_day_scored_again_after_it():
+    """The gate of the day is read from the weeks, whichever of the two was scored first."""
+    feature = used(now=NOW, weeks=3)
+    work("score", now=NOW)
+    enter_job("score_feature", f"{feature.pk} 2026-03-02", run_after=NOW, now=NOW)
+    (week,) = claim_due(now=NOW, limit=5)
+    run(week.id, week.token, now=NOW)
+    (day,) = claim_due(now=NOW, limit=5)
+    assert (day.kind, Job.objects.get(pk=day.id).key) == ("score_feature", f"{feature.pk}  after its weeks")
+    assert run(day.id, day.token, now=NOW) == "2 scores taken"
+    assert claim_due(now=NOW, limit=5) == []
+
+
 def test_what_is_live_without_usage_says_so_and_an_idea_is_not_scored():
     live = make_feature(stage="shadow")
     make_feature(stage="idea")
