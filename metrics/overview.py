@@ -17,6 +17,7 @@ from metrics.score_reports import QuadrantRow
 
 WEEK = timedelta(weeks=1)
 LATELY = 6 * WEEK
+ENOUGH = 10
 SETTLES_AFTER = timedelta(hours=72)  # metrics.stats.usage.PATIENCE, which only workers import
 
 
@@ -52,6 +53,11 @@ class TrustFigure:
     high: float
     n: int
     n_pairs: int
+
+    @property
+    def is_enough(self) -> bool:
+        """Whether it is worth a headline: one judged prediction says 0 or 100 %."""
+        return self.n >= ENOUGH
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from datetime import date, timedelta
 
 import pytest
+from django.utils import timezone
 
 from feedback.models import Feature, FeedbackItem
 from metrics.models import UseWeek
@@ -92,6 +93,16 @@ def test_overviews_come_in_the_order_of_the_features():
     for name in ("Zebra", "Ant", "Mole"):
         make_feature(name=name)
     assert [each.standing.name for each in overviews(read(), rates={}, now=NOW)] == ["Ant", "Mole", "Zebra"]
+
+
+@pytest.mark.parametrize(("n", "shown"), [(9, "too few judged"), (10, "10 judged")])
+def test_a_handful_of_judged_answers_makes_no_headline(client_for, n, shown):
+    ann, feature = make_user(), make_feature("claims")
+    make_membership(ann, feature)
+    week = timezone.now().date() - 2 * WEEK
+    make_week(feature, week - timedelta(days=week.weekday()), n_used_judged=n)
+    assert shown in client_for(ann).get("/features/").content.decode()
+    assert ("too few judged" in client_for(ann).get("/features/claims/").content.decode()) == (n < 10)
 
 
 def test_without_an_agreement_the_chart_has_no_dashed_line():
