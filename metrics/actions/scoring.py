@@ -1,7 +1,7 @@
 """From usage, reviews, promises and complaints to scores; and what people agree on about them."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
@@ -81,11 +81,13 @@ def _midnight(day: date) -> datetime:
 
 
 def _adoption(head: Mapping[str, Any], agreement: Agreement, weights: WeightsNow) -> ScoreSnapshot:
+    """On a long haul people are given twice the time to come back."""
+    from metrics.actions import using
     from metrics.stats import jackknife
 
     feature, until = head["feature"], head["as_of"].date()
     horizon = agreement.horizon(feature.market_fit)
-    found = _inputs(feature, until, horizon)
+    found = using.adoption_inputs(feature, end_on=until, market_fit=feature.market_fit, horizon=horizon)
     inputs = {
         "from_on": found.from_on.isoformat(),
         "to_on": found.to_on.isoformat(),
@@ -107,23 +109,6 @@ def _adoption(head: Mapping[str, Any], agreement: Agreement, weights: WeightsNow
     _score(snapshot)
     snapshot.trend = _trend(snapshot)
     return snapshot
-
-
-def _inputs(feature: Feature, until: date, horizon: int) -> Any:
-    """What adoption is computed from; on a long haul people are given twice the time to come back."""
-    from metrics.actions import using
-    from metrics.stats.habits import HORIZON, INTERVAL, account_counts
-
-    found = using.adoption_inputs(feature, end_on=until, market_fit=feature.market_fit)
-    if horizon == HORIZON[feature.market_fit]:
-        return found
-    interval = INTERVAL[feature.cadence]
-    people, numbers = using.load_people(feature, until=until)
-    first = found.from_on - (horizon + 1) * interval * DAY
-    days = using.load_days(feature, numbers, from_on=first, to_on=until)
-    window = tuple((day - using.FIRST_DAY).days for day in (found.from_on, until))
-    accounts = account_counts(people, days, window=(window[0], window[1]), interval=interval, horizon=horizon)
-    return replace(found, accounts=accounts)
 
 
 def _score(snapshot: ScoreSnapshot) -> None:

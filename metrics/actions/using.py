@@ -302,13 +302,16 @@ def load_days(feature: Feature, numbers: dict[str, int], *, from_on: date, to_on
     return DayTable(np.array(actors, dtype=np.int64), np.array(days, dtype=np.int64), counts)
 
 
-def adoption_inputs(feature: Feature, *, end_on: date, market_fit: str) -> AdoptionInputs:
+def adoption_inputs(
+    feature: Feature, *, end_on: date, market_fit: str, horizon: int | None = None
+) -> AdoptionInputs:
     """What adoption is computed from: the 28 complete UTC days before end_on, by account.
 
-    market_fit: "before" or "after", which says after how many intervals people should have come back. The roster
-    and the opted-out as of end_on. Reads summed days only; worker only.
+    horizon: after how many intervals people should have come back; None: as usual before or after market fit
+    (market_fit: "before" or "after"). The roster and the opted-out as of end_on. Reads summed days only; worker
+    only.
     """
-    interval, horizon = INTERVAL[feature.cadence], HORIZON[market_fit]
+    interval, horizon = INTERVAL[feature.cadence], horizon or HORIZON[market_fit]
     from_on = end_on - WINDOW
     people, numbers = load_people(feature, until=end_on)
     first_needed = min(from_on, end_on - WINDOW - timedelta(days=(horizon + 1) * interval))

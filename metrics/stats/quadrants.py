@@ -96,10 +96,6 @@ class Placement:
         return self.cells[0]
 
     @property
-    def is_sure(self) -> bool:
-        return len(self.cells) == 1
-
-    @property
     def sentence(self) -> str:
         names = [cell.name for cell in self.cells]
         if len(names) == 1:
