@@ -2,13 +2,14 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from django.db.models import QuerySet
 
 from feedback.models import Feature
 from metrics.agreements import cell_of
-from metrics.models import FitChange, ScoreSnapshot
+from metrics.models import DebateRound, FitChange, ScoreSnapshot
 from metrics.score_reading import report_of
 from metrics.score_reports import QuadrantRow, ScoreReport
 from metrics.stats import geometric
@@ -16,20 +17,55 @@ from metrics.stats.quadrants import Axis, place
 from reviews.models import SamplingPolicy
 
 Kind = ScoreSnapshot.Kind
+Quadrant = DebateRound.Quadrant
+BLIND = "a debate over it is blind; it is shown again at the reveal"
 TRAIL = 8
 LATELY = timedelta(weeks=TRAIL + 2)
 
 
 def quadrant_rows(features: QuerySet[Feature], *, now: datetime) -> list[QuadrantRow]:
-    """Every feature in both quadrants: the same few queries for three and for thirty."""
+    """Every feature in both quadrants: the same few queries for three and for thirty.
+
+    While a debate over one of them is blind, its measured point (or its placement) stays away from here.
+    """
     chosen = list(features)
     placements: dict[int, FitChange] = {}
     for placement in FitChange.objects.placements().filter(feature__in=chosen).newest_first():
         placements.setdefault(placement.feature_id, placement)
     rates = SamplingPolicy.objects.current().filter(feature__in=chosen)
-    return standings(
+    rows = standings(
         chosen, rates=dict(rates.values_list("feature", "reviews_per_day")), placements=placements, now=now
     )
+    debated = defaultdict(set)
+    for slug, quadrant in (
+        DebateRound.objects.is_open().filter(feature__in=chosen).values_list("feature__slug", "quadrant")
+    ):
+        debated[slug].add(quadrant)
+    return [_blind(row, debated[row.slug]) for row in rows]
+
+
+def _blind(row: QuadrantRow, debated: set[str]) -> QuadrantRow:
+    if Quadrant.ADOPTION_ACCOUNTABILITY in debated:
+        row = replace(
+            row,
+            adoption=_unseen(row.adoption),
+            accountability=_unseen(row.accountability),
+            placement=None,
+            advice="",
+            reason=BLIND,
+            is_provisional=False,
+            trail=[],
+        )
+    if Quadrant.BEHAVIOUR_PRODUCT in debated:
+        row = replace(row, behaviour=None, product=None, change_cell=None)
+    return row
+
+
+def _unseen(report: ScoreReport) -> ScoreReport:
+    return replace(
+        report, value=None, low=None, high=None, state="hidden", reason=BLIND, n=0, components={},
+        points_lost={}, trend=None,
+    )  # fmt: skip
 
 
 def standings(

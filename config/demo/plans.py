@@ -41,10 +41,10 @@ class Plan:
     """goal: where each component of adoption is reached in full. half_width: how well its quality must be known.
 
     ticked: items of the readiness checklist. chance: data science's and product's, None: has not signed. change:
-    behaviour and product change, 1 to 9. seen_at: function -> its place in the debate. themes: title -> words by
-    which its feedback is found. is_answered: what customers wrote is triaged and closed. decision: title, context,
-    choice. asked: an exploration's question, what is decided on it, the baseline to beat; answer empty: it still
-    runs.
+    behaviour and product change, 1 to 9. seen_at: function -> its place in the debate over the quadrant `debated`.
+    themes: title -> words by which its feedback is found. is_answered: what customers wrote is triaged and
+    closed. decision: title, context, choice. asked: an exploration's question, what is decided on it, the
+    baseline to beat; answer empty: it still runs.
     """
 
     off_switch: str
@@ -56,6 +56,7 @@ class Plan:
     chance: tuple[float, float | None]
     change: tuple[int, int]
     seen_at: dict[Role, Place]
+    debated: str
     is_revealed: bool
     themes: dict[str, Sequence[str]]
     is_answered: bool
@@ -85,6 +86,7 @@ def plans(now: datetime) -> dict[str, Plan]:
                 Role.OPERATIONS: Place(9, 3, 3, "We move crews on it and cannot say who answers for it."),
                 Role.CUSTOMER_SUCCESS: Place(8, 8, 1, "Customers like it, they only tell us when it fails."),
             },
+            debated=DebateRound.Quadrant.ADOPTION_ACCOUNTABILITY,
             is_revealed=True,
             themes={
                 "Warns, and the flight is on time": ["on time", "for nothing", "wrong"],
@@ -115,9 +117,10 @@ def plans(now: datetime) -> dict[str, Plan]:
             chance=(0.9, 0.8),
             change=(8, 4),
             seen_at={
-                Role.PRODUCT: Place(3, 8, 2, "It is right, and it stands where nobody looks."),
-                Role.DATA_SCIENCE: Place(4, 9, 3, "Agreed, measured, and met."),
+                Role.PRODUCT: Place(7, 6, 2, "It asks agents to look before they type."),
+                Role.DATA_SCIENCE: Place(8, 8, 3, "Offices would have to change how they price."),
             },
+            debated=DebateRound.Quadrant.BEHAVIOUR_PRODUCT,
             is_revealed=False,
             themes={"Stands in the wrong place": ["never look", "before I type"]},
             is_answered=True,
@@ -229,7 +232,7 @@ def debate(*, slug: str, now: datetime) -> None:
     facilitator = team[Role.PRODUCT]
     round_ = open_round(
         feature=feature,
-        quadrant=DebateRound.Quadrant.ADOPTION_ACCOUNTABILITY,
+        quadrant=plan.debated,
         functions=list(TEAM),
         deadline=now + 5 * DAY,
         quorum=4,

@@ -10,11 +10,13 @@ from django.db import IntegrityError, transaction
 
 from feedback.actions.deciding import record_decision
 from feedback.models import Decision, Feature, User
+from metrics.actions.scoring import place_change
 from metrics.debate_reading import axes_of, evidence_for_decision, listed, verdicts_of
 from metrics.functions import FUNCTIONS, functions_of, name_of, people_of
 from metrics.models import DebateRound, Placement, PlacementRevision, ScoreSnapshot
 
 State = DebateRound.State
+HIGHEST_LOW, LOWEST_HIGH = 5, 6  # of 1 to 9: where a half of the board ends and the other begins
 REVEALED_ALREADY = "This round was revealed: nobody places anything any more. Your words are kept below."
 
 
@@ -252,7 +254,8 @@ def decide(*, round_: DebateRound, outcome: Outcome, user: User, now: datetime) 
     """Close a revealed round with a decision: agreed on a cell, or contested with what it takes to go on.
 
     Of two who decide together one is told that it is decided. Where an axis is contested it cannot be called
-    agreed. Raises ValidationError by field, in the user's words.
+    agreed. Agreed on behaviour and product change, the feature is placed there (place_change). Raises
+    ValidationError by field, in the user's words.
     """
     locked = DebateRound.objects.select_for_update().select_related("feature").get(pk=round_.pk)
     _may_lead(locked, user, "close it")
@@ -281,7 +284,26 @@ def decide(*, round_: DebateRound, outcome: Outcome, user: User, now: datetime) 
     )
     locked.state, locked.decision = State.DECIDED, decision
     locked.save(update_fields=["state", "decision"])
+    if outcome.is_agreed and locked.quadrant == DebateRound.Quadrant.BEHAVIOUR_PRODUCT:
+        behaviour, product = _place_in(locked, outcome.chosen)
+        place_change(
+            feature=locked.feature, behaviour=behaviour, product=product, why=outcome.why[:500], user=user,
+            now=now, decision=decision,
+        )  # fmt: skip
     return decision
+
+
+def _place_in(round_: DebateRound, chosen: str) -> tuple[int, int]:
+    """The medians of what the functions said, brought inside the cell that was agreed on."""
+    (asks_much, gives_much), _ = next(
+        (halves, cell) for halves, cell in axes_of(round_.quadrant).cells.items() if cell.code == chosen
+    )
+    (_, asks), (_, gives) = verdicts_of(round_)
+    return _inside(asks.median, asks_much), _inside(gives.median, gives_much)
+
+
+def _inside(median: float, is_high: bool) -> int:
+    return max(LOWEST_HIGH, round(median)) if is_high else min(HIGHEST_LOW, round(median))
 
 
 def _complete(round_: DebateRound, outcome: Outcome) -> None:

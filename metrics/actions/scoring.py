@@ -250,14 +250,27 @@ def set_weights(*, weights: Mapping[str, Any], why: str, user: User, now: dateti
 
 @transaction.atomic
 def place_change(
-    *, feature: Feature, behaviour: int, product: int, why: str, user: User, now: datetime
-) -> FitChange:  # fmt: skip
+    *,
+    feature: Feature,
+    behaviour: int,
+    product: int,
+    why: str,
+    user: User,
+    now: datetime,
+    decision: Decision | None = None,
+) -> FitChange:
     """Say what a feature asks of people and gives them, 1 to 9; goals and horizon follow where none are agreed.
 
-    The newest placement counts. Replay: another one that says the same.
+    decision: the debate that ended in it. The newest placement counts. Replay: another one that says the same.
     """
     placed = FitChange(
-        feature=feature, behaviour=behaviour, product=product, why=why.strip(), made_by=user, made_at=now
+        feature=feature,
+        behaviour=behaviour,
+        product=product,
+        decision=decision,
+        why=why.strip(),
+        made_by=user,
+        made_at=now,
     )
     placed.full_clean()
     placed.save()

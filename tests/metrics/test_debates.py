@@ -8,9 +8,12 @@ from django.db import IntegrityError, transaction
 
 from feedback.models import Decision, Feature
 from metrics.actions.debating import Outcome, Place, decide, open_round, open_second, place, reveal
+from metrics.actions.scoring import place_change
+from metrics.agreements import cell_of
 from metrics.debate_reading import debate_reports
 from metrics.functions import FUNCTIONS
-from metrics.models import DebateRound, Expectation, Placement, PlacementRevision, ScoreSnapshot
+from metrics.models import DebateRound, Expectation, FitChange, Placement, PlacementRevision, ScoreSnapshot
+from metrics.quadrant_reading import quadrant_rows
 from tests.factories import NOON, make_feature, make_membership, make_user
 from tests.metrics.agreements import DAY, HOUR, make_agreed, make_round, make_score, make_team, vote
 
@@ -332,3 +335,33 @@ def test_the_database_keeps_a_round_whole(team, change):
     round_ = make_round(feature, people)
     with pytest.raises(IntegrityError), transaction.atomic():
         DebateRound.objects.filter(pk=round_.pk).update(**change)
+
+
+# --- what a debate does to the quadrants
+
+
+def test_agreed_on_what_it_asks_and_gives_the_feature_is_placed_inside_that_cell(team):
+    feature, people = team
+    round_ = revealed(feature, people, [(3, 5)] * 6, quadrant="behaviour_product")
+    outcome = Outcome(is_agreed=True, chosen="smash_hit", why="It gives more than we said")
+    decision = decide(round_=round_, outcome=outcome, user=people["product"], now=NOON)
+    placed = FitChange.objects.of(feature).placements().get()
+    assert (placed.decision, placed.made_by) == (decision, people["product"])
+    assert (placed.behaviour, placed.product, cell_of(placed).code) == (3, 6, "smash_hit")
+
+
+def test_while_a_debate_is_blind_the_quadrants_do_not_show_what_it_is_about(team):
+    feature, people = team
+    measured(feature)
+    place_change(feature=feature, behaviour=2, product=8, why="", user=people["product"], now=NOON)
+    features = Feature.objects.filter(pk=feature.pk)
+    (seen,) = quadrant_rows(features, now=NOON)
+    assert (seen.adoption.value, seen.behaviour) == (61, 2)
+    round_ = make_round(feature, people)
+    make_round(feature, people, quadrant="behaviour_product")
+    (blind,) = quadrant_rows(features, now=NOON)
+    assert (blind.adoption.value, blind.placement, blind.trail, blind.behaviour) == (None, None, [], None)
+    assert "blind" in blind.reason
+    reveal(round_=voted(round_, people), user=people["product"], now=NOON)
+    (shown,) = quadrant_rows(features, now=NOON)
+    assert (shown.adoption.value, shown.behaviour) == (61, None)
