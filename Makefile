@@ -14,12 +14,15 @@ BY_FILE = -n 3 --dist loadfile --no-loadscope-reorder
 test: .venv/installed-dev
 	@.venv/bin/python -m pytest $(BY_FILE)
 
-PAGES = $(patsubst %,--ignore tests/browser/test_%.py,debate inbox scores usage_page)
-# Pure functions, the client and the pages in a browser know no database: they are tested once. The whole loop is not.
+# What knows no database is tested once: pure functions, the client, the supervisor, hostile sockets, and each page in a
+# browser. The whole loop in a browser is not left out.
+ONCE = tests/stats tests/client tests/config tests/faults/test_up_leaves_no_orphans.py \
+ tests/security/test_a13_hostile_requests.py tests/security/test_a19_keys_take_the_same_time.py \
+ $(filter-out %/test_first_light.py,$(wildcard tests/browser/test_*.py))
 test-services: .venv/installed-dev
 	@DATABASE_URL="$${DATABASE_URL:-postgres://postgres@127.0.0.1:5432/postgres}" \
 	 REDIS_URL="$${REDIS_URL:-redis://127.0.0.1:6379/9}" \
-	 .venv/bin/python -m pytest $(BY_FILE) --ignore tests/stats --ignore tests/client $(PAGES)
+	 .venv/bin/python -m pytest $(BY_FILE) $(addprefix --ignore ,$(ONCE))
 
 check: .venv/installed-dev
 	@.venv/bin/ruff check .
@@ -33,7 +36,7 @@ check: .venv/installed-dev
 openapi: .venv/installed-dev
 	@.venv/bin/python manage.py spectacular --validate --fail-on-warn --file docs/openapi.yaml
 
-# Measured, not asserted: each prints its table and keeps it in docs/performance.md.
+# Measured, not asserted: each prints its table and keeps it in docs/performance.md (statistics: docs/statistics.md).
 bench-%: .venv/installed-dev
 	@.venv/bin/python -m tests.benchmarks.bench_$*
 

@@ -16,6 +16,7 @@ KNOWN = {
     "TOUCHSTONE_BASE_URL",
     "TOUCHSTONE_DATA_DIR",
     "TOUCHSTONE_DEBUG",
+    "TOUCHSTONE_IMAGE_ORIGINS",
     "TOUCHSTONE_INGEST_ITEMS_PER_MINUTE",
     "TOUCHSTONE_INGEST_REQUESTS_PER_MINUTE",
     "TOUCHSTONE_JOB_LEASE_SECONDS",
@@ -68,6 +69,15 @@ def web_address(name: str, *, default: str) -> str:
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise refuse(name, value, "an address like https://touchstone.example.org")
     return value.rstrip("/")
+
+
+def origins(name: str) -> list[str]:
+    """Sites, as https origins; none named: none. They go into a header, so nothing else passes."""
+    named = [word.lower() for word in words(name, default=[])]
+    for each in named:
+        if not re.fullmatch(r"https://[a-z0-9-]+(\.[a-z0-9-]+)*(:[0-9]{1,5})?", each):
+            raise refuse(name, each, "origins like https://images.example.org, with commas between them")
+    return named
 
 
 def redis_url(name: str) -> str | None:

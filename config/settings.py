@@ -128,6 +128,8 @@ CONTENT_SECURITY_POLICY = {
         "frame-ancestors": ["'none'"],
     }
 }
+# The sites whose images a reviewer may see in a case: an image tells its site who looks at what.
+IMAGE_ORIGINS = env.origins("TOUCHSTONE_IMAGE_ORIGINS")
 X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = IS_HTTPS
@@ -173,6 +175,8 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "OAS_VERSION": "3.1.1",
+    # The state of a figure: one name, whatever answer it stands in.
+    "ENUM_NAME_OVERRIDES": {"FigureStateEnum": ["no_data", "collecting", "measured"]},
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "feedback.api.schema.describe_items",

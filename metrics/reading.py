@@ -2,34 +2,48 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
+from typing import Any
 
 from django.db.models import Count, Prefetch, Q, QuerySet
 
 from feedback.models import Feature, ModelVersion
 from metrics.models import Estimate, EstimateSet, RuntimePercentiles
 from metrics.reports import (
+    Bounds,
     CalibrationBin,
+    Comparison,
     Confusion,
     EstimateReport,
     Facts,
     FeaturePage,
     FeatureRow,
     Figure,
+    Lag,
+    LagPoint,
     Percentiles,
+    Reliability,
     ReviewProgress,
     RuntimeReport,
+    SegmentRow,
     SeriesPoint,
     VersionRow,
     VersionRuntime,
     Window,
 )
 from metrics.stats.intervals import reviews_to_go
-from metrics.words import chart_title, verdict
+from metrics.words import chart_title, segments_title, verdict
 from reviews.models import Assignment, ReviewItem, SamplingPolicy
+from reviews.reliability_store import accuracy_without_error
 
 Source = EstimateSet.Source
 GOAL_HALF_WIDTH = 0.05  # product.md §3: the agreed half-width where nobody agreed on another one
+ALWAYS_THERE = ("accuracy", "precision", "recall", "f1")
+# Besides, where truth arrives by itself, by the kind of answer.
+OBSERVED_TOO: dict[str, tuple[str, ...]] = {
+    Feature.AnswerKind.LABEL: ("auc", "average_precision", "brier", "log_loss", "ece"),
+    Feature.AnswerKind.NUMBER: ("mae", "median_ape", "bias"),
+}
 NOT_YET = "the worker has summed nothing up yet; figures appear within two minutes"
 
 
@@ -94,12 +108,50 @@ def report_of(
         undecided_share=stored.undecided_share if stored else None,
         covered_days=stored.covered_days if stored else 0,
         days=stored.days if stored else 0,
-        metrics={name: whole.get(name, no_figure(reason)) for name in ("accuracy", "precision", "recall", "f1")},
+        metrics={name: whole.get(name, no_figure(reason or NOT_YET)) for name in _names(feature, source)},
         per_label=dict(per_label),
-        confusion=Confusion(**stored.confusion) if stored and stored.confusion else None,
-        calibration=[CalibrationBin(**bin_) for bin_ in stored.calibration] if stored else [],
         reason=reason,
+        **(_details(stored) if stored else {"confusion": None, "calibration": [], "segments_reason": NOT_YET}),
     )
+
+
+def _names(feature: Feature, source: str) -> tuple[str, ...]:
+    return ALWAYS_THERE + (OBSERVED_TOO.get(feature.answer_kind, ()) if source == Source.OBSERVED else ())
+
+
+def _details(stored: EstimateSet) -> dict[str, Any]:
+    """What is kept beside the figures, as the dataclasses that it was made from."""
+    is_observed = stored.source == Source.OBSERVED
+    low, high = stored.undecided_low, stored.undecided_high
+    return {
+        "confusion": Confusion(**stored.confusion) if stored.confusion else None,
+        "calibration": _bars(stored.calibration),
+        "reliability": _reliability(stored.reliability),
+        "coverage": stored.counted / stored.population if is_observed and stored.population else None,
+        "lag": _lag(stored.lag),
+        "mature_until": stored.mature_until,
+        "segments": [SegmentRow(**row) for row in stored.segments],
+        "segments_reason": stored.segments_reason,
+        "undecided_bounds": None if low is None or high is None else Bounds(low, high),
+        "comparison": next(iter(comparisons_of(stored)), None),
+    }
+
+
+def _bars(kept: Iterable[Mapping[str, Any]]) -> list[CalibrationBin]:
+    return [CalibrationBin(**bar) for bar in kept]
+
+
+def _reliability(kept: Mapping[str, Any] | None) -> Reliability | None:
+    return Reliability(kept["event"], _bars(kept["bars"])) if kept else None
+
+
+def _lag(kept: Mapping[str, Any] | None) -> Lag | None:
+    return Lag(**{**kept, "curve": [LagPoint(**point) for point in kept["curve"]]}) if kept else None
+
+
+def comparisons_of(stored: EstimateSet) -> list[Comparison]:
+    """With the version before first, then with the baseline; on the same cases first."""
+    return [Comparison(**each) for each in stored.comparisons]
 
 
 def runtime_report(feature: Feature) -> RuntimeReport:
@@ -182,6 +234,7 @@ def feature_page(feature: Feature, *, may_review: bool, as_of: datetime | None) 
         source: report_of(feature, found, source=source, version=current)
         for source, found in ((Source.REVIEWED, reviewed), (Source.OBSERVED, observed))
     }
+    ranked = max(reports.values(), key=_n_found)
     series = _series(sets)
     best = _best_figure(reports[Source.REVIEWED], reports[Source.OBSERVED])
     sentence, detail = verdict(feature, best[0], source=best[1], version=current.name if current else "")
@@ -192,6 +245,7 @@ def feature_page(feature: Feature, *, may_review: bool, as_of: datetime | None) 
         stage_label=feature.get_stage_display(),
         owner=str(feature.owner or ""),
         simulated_note=feature.simulated_note,
+        answer_kind=feature.answer_kind,
         label_names=feature.label_names,
         verdict=sentence,
         verdict_detail=detail,
@@ -199,13 +253,16 @@ def feature_page(feature: Feature, *, may_review: bool, as_of: datetime | None) 
         as_of=as_of,
         reviewed=reports[Source.REVIEWED],
         observed=reports[Source.OBSERVED],
+        ranked=ranked,
         difference=_difference(reports[Source.REVIEWED], reports[Source.OBSERVED]),
         series=series,
         versions=[_version_row(version, versions, sets) for version in reversed(versions)],
         runtime=runtime_report(feature),
         progress=review_progress(feature, reviewed),
         may_review=may_review,
+        without_error=accuracy_without_error(current) if current else None,
         chart_title=chart_title(versions, series),
+        segments_title=segments_title(ranked.segments),
     )
 
 
@@ -228,12 +285,21 @@ def _best_figure(reviewed: EstimateReport, observed: EstimateReport) -> tuple[Fi
     return min(pairs, key=lambda pair: order[pair[0].state])
 
 
+def _n_found(report: EstimateReport) -> tuple[int, int, int]:
+    return sum(row.is_found for row in report.segments), len(report.segments), report.counted
+
+
 def _difference(reviewed: EstimateReport, observed: EstimateReport) -> float | None:
     a, b = reviewed.metrics["accuracy"].value, observed.metrics["accuracy"].value
     return None if a is None or b is None else a - b
 
 
-def _series(sets: Iterable[EstimateSet]) -> list[SeriesPoint]:
+def _series(sets: Sequence[EstimateSet]) -> list[SeriesPoint]:
+    lives = {
+        each.version_id: each.mature_until
+        for each in sets
+        if each.window == EstimateSet.Window.VERSION and each.source == Source.OBSERVED
+    }
     return [
         SeriesPoint(
             from_on=each.window_from.date(),
@@ -245,12 +311,20 @@ def _series(sets: Iterable[EstimateSet]) -> list[SeriesPoint]:
             high=estimate.high,
             n=estimate.n,
             is_partial=each.window_to > each.as_of,
+            is_mature=_is_mature(each, lives.get(each.version_id)),
         )
         for each in sets
         if each.window == EstimateSet.Window.PERIOD
         for estimate in each.estimates.all()
         if estimate.value is not None and estimate.low is not None and estimate.high is not None
     ]
+
+
+def _is_mature(period: EstimateSet, mature_until: date | None) -> bool:
+    """Whether nearly all truth of a point has arrived, at the lag of its version."""
+    if period.source == Source.REVIEWED:
+        return True
+    return mature_until is not None and period.window_to.date() <= mature_until
 
 
 def _version_row(version: ModelVersion, versions: list[ModelVersion], sets: list[EstimateSet]) -> VersionRow:

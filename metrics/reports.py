@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Literal
 
+from reviews.reliability_store import AccuracyWithoutError
+
 State = Literal["no_data", "collecting", "measured"]
 
 
@@ -56,8 +58,101 @@ class Window:
 
 
 @dataclass(frozen=True, slots=True)
+class LagPoint:
+    """share of the truths that have arrived so far which took at most so many hours."""
+
+    hours: int
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Lag:
+    """How long truth took to arrive, of the n that have. In hours, exact to 2 %."""
+
+    median_hours: float
+    p90_hours: float
+    curve: list[LagPoint]
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reliability:
+    """Stated chances beside what happened, in groups of equal mass, lowest first; right: share that happened.
+
+    event: the label whose chance it is; empty: that the answer is right.
+    """
+
+    event: str
+    bars: list[CalibrationBin]
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What a share would be if everything undecided were wrong, and if all of it were right."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentRow:
+    """A segment's share right beside that of the rest of the traffic.
+
+    value, rest: shares; low, high: of the value. difference: value - rest with its one-look interval. q: the rate
+    of false discoveries at which it would be found; is_found: differs by more than luck would let it.
+    """
+
+    name: str
+    value: float
+    low: float
+    high: float
+    n: int
+    population: int
+    rest: float
+    difference: float
+    difference_low: float
+    difference_high: float
+    q: float
+    is_found: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Share right of a version less that of an earlier one, or of the baseline.
+
+    method: paired (same cases), newcombe (all known truths of each) or unpaired (reviews of each). n, n_against:
+    counted items of each; pairs: the same. Only the anytime ends decide: measured means that they exclude 0.
+    n_to_go: how many more of each until it is decided, None where that cannot be told. sentence: for people.
+    """
+
+    version: str
+    against: str
+    against_is_baseline: bool
+    against_is_previous: bool
+    method: str
+    value: float | None
+    low: float | None
+    high: float | None
+    anytime_low: float | None
+    anytime_high: float | None
+    n: int
+    n_against: int
+    n_to_go: int | None
+    state: State
+    reason: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
 class EstimateReport:
-    """How good a feature, or a version of it, was in a window, by one source of truth."""
+    """How good a feature, or a version of it, was in a window, by one source of truth.
+
+    metrics: accuracy, precision, recall and f1 always; observed labels add auc, average_precision, brier, log_loss
+    and ece, observed numbers mae, median_ape and bias. coverage: share of predictions whose truth has arrived;
+    mature_until: all days before it are mature. Both, lag and reliability only where truth arrives by itself.
+    segments: what differs from the rest in front, worst first; empty: segments_reason says why. undecided_bounds:
+    of the accuracy, only from reviews. comparison: with the version before, of a version's whole life.
+    """
 
     feature: str
     version: str | None
@@ -74,6 +169,14 @@ class EstimateReport:
     per_label: dict[str, dict[str, Figure]]
     confusion: Confusion | None
     calibration: list[CalibrationBin]
+    reliability: Reliability | None = None
+    coverage: float | None = None
+    lag: Lag | None = None
+    mature_until: date | None = None
+    segments: list[SegmentRow] = field(default_factory=list)
+    segments_reason: str = ""
+    undecided_bounds: Bounds | None = None
+    comparison: Comparison | None = None
     reason: str = ""
 
 
@@ -109,7 +212,10 @@ class RuntimeReport:
 
 @dataclass(frozen=True, slots=True)
 class SeriesPoint:
-    """A period (Monday on) of one version, 7, 28 or 91 days long: share right with its 95 % interval."""
+    """A period (Monday on) of one version, 7, 28 or 91 days long: share right with its 95 % interval.
+
+    is_partial: not over yet. is_mature: nearly all of its truth has arrived; reviews do not wait for any.
+    """
 
     from_on: date
     days: int
@@ -120,6 +226,7 @@ class SeriesPoint:
     high: float
     n: int
     is_partial: bool
+    is_mature: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +299,7 @@ class FeaturePage:
     stage_label: str
     owner: str
     simulated_note: str
+    answer_kind: str
     label_names: dict[str, str]
     verdict: str
     verdict_detail: str
@@ -199,11 +307,15 @@ class FeaturePage:
     as_of: datetime | None
     reviewed: EstimateReport
     observed: EstimateReport
+    # The one of the two whose segments are worth looking at: where one is found, or at least some are ranked.
+    ranked: EstimateReport
     difference: float | None
     series: list[SeriesPoint]
     versions: list[VersionRow]
     runtime: RuntimeReport
     progress: ReviewProgress | None
     may_review: bool
+    without_error: AccuracyWithoutError | None = None
     chart_title: str = ""
+    segments_title: str = ""
     notes: list[str] = field(default_factory=list)

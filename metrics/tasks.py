@@ -5,22 +5,32 @@ from datetime import date, datetime
 
 from feedback.actions.jobs import enter_job
 from feedback.jobs import register
-from feedback.models import Feature, Job
-from metrics.actions import checking, concluding, retaining, scoring, scoring_due, summing, usage_summary, using
+from feedback.models import Feature, Job, ModelVersion
+from metrics.actions import (
+    alerting,
+    checking,
+    concluding,
+    drifting,
+    pairing,
+    references,
+    retaining,
+    scoring,
+    scoring_due,
+    summing,
+    usage_summary,
+    using,
+    watching,
+)
 
 
 @register("sum_up", every=30, queue="sum")
 def sum_up(key: str, now: datetime) -> Callable[[], str | None] | None:
     hours, remember = summing.changed_hours(now=now)
-    runs = list(summing.runs(hours))
 
     def enter() -> str | None:
-        for version, start, end in runs:
-            # This look's own: a job for the same hours that is running may have read them already.
-            key = f"{version} {start.isoformat()} {end.isoformat()} {now.isoformat()}"
-            enter_job("sum_hours", key, run_after=now, now=now)
+        n = summing.enter_runs(hours, now=now)
         remember()
-        return f"{len(runs)} runs of hours to sum" if runs else None
+        return f"{n} runs of hours to sum" if n else None
 
     return enter
 
@@ -32,6 +42,26 @@ def sum_hours(key: str, now: datetime) -> Callable[[], str | None] | None:
         version_id=int(version), start=datetime.fromisoformat(start), end=datetime.fromisoformat(end), now=now
     )
     return lambda: f"summed {write()} hours"
+
+
+@register("fix_references", every=300, queue="sum")
+def fix_references(key: str, now: datetime) -> Callable[[], str | None] | None:
+    waiting = set(Job.objects.unfinished().filter(kind="fix_reference").values_list("key", flat=True))
+    due = [str(pk) for pk in references.due_references(now=now) if str(pk) not in waiting]
+
+    def enter() -> str | None:
+        for pk in due:
+            enter_job("fix_reference", pk, run_after=now, now=now)
+        return f"{len(due)} references to make" if due else None
+
+    return enter
+
+
+@register("fix_reference", queue="sum")
+def fix_reference(key: str, now: datetime) -> Callable[[], str | None] | None:
+    version = ModelVersion.objects.select_related("feature").get(pk=int(key))
+    write = references.prepare_reference(version=version, now=now)
+    return (lambda: f"{write()} hours to sum again by the reference") if write else None
 
 
 @register("conclude", every=60, queue="conclude")
@@ -58,6 +88,12 @@ def conclude_feature(key: str, now: datetime) -> Callable[[], str | None] | None
 def check_expectations(key: str, now: datetime) -> Callable[[], str | None] | None:
     write = checking.prepare_checks(now=now)
     return (lambda: f"{n} expectations changed" if (n := write()) else None) if write else None
+
+
+@register("watch", every=60, queue="conclude")
+def watch(key: str, now: datetime) -> Callable[[], str | None] | None:
+    write = watching.prepare_watch(now=now)
+    return (lambda: f"{n} rates of review set" if (n := write()) else None) if write else None
 
 
 @register("score", every=60, queue="conclude")
@@ -135,3 +171,62 @@ def summarise_usage(key: str, now: datetime) -> Callable[[], str | None] | None:
         return "figures of usage made"
 
     return store
+
+
+@register("pair", every=600, queue="conclude")
+def pair(key: str, now: datetime) -> Callable[[], str | None] | None:
+    """Not each minute: a day that two versions answer is read whole, as often as something of it is summed up."""
+    waiting = set(Job.objects.unfinished().filter(kind="pair_feature").values_list("key", flat=True))
+    due = [key for pk in pairing.features_with_news() if (key := str(pk)) not in waiting]
+
+    def enter() -> str | None:
+        for key in due:
+            enter_job("pair_feature", key, run_after=now, now=now)
+        return f"{len(due)} features to pair" if due else None
+
+    return enter
+
+
+@register("pair_feature", queue="conclude")
+def pair_feature(key: str, now: datetime) -> Callable[[], str | None] | None:
+    write = pairing.prepare_pairs(feature=Feature.objects.get(pk=int(key)))
+    return lambda: f"{write()} days paired" if write else None
+
+
+@register("watch_quality", every=60, queue="conclude")
+def watch_quality(key: str, now: datetime) -> Callable[[], str | None] | None:
+    waiting = set(Job.objects.unfinished().filter(kind="watch_feature").values_list("key", flat=True))
+    due = [each for pk in alerting.due_features(now=now) if (each := str(pk)) not in waiting]
+
+    def enter() -> str | None:
+        for pk in due:
+            enter_job("watch_feature", pk, run_after=now, now=now)
+        return f"{len(due)} features to watch" if due else None
+
+    return enter
+
+
+@register("watch_feature", queue="conclude")
+def watch_feature(key: str, now: datetime) -> Callable[[], str | None] | None:
+    write = alerting.prepare_alerts(feature=Feature.objects.get(pk=int(key)), now=now)
+    return (lambda: "{} alerts raised, {} cleared".format(*write())) if write else None
+
+
+@register("look_for_drift", every=300, queue="conclude")
+def look_for_drift(key: str, now: datetime) -> Callable[[], str | None] | None:
+    """Not each minute: under traffic every look reads the weeks anew."""
+    waiting = set(Job.objects.unfinished().filter(kind="look_for_drift_feature").values_list("key", flat=True))
+    due = [each for pk in drifting.due_features() if (each := str(pk)) not in waiting]
+
+    def enter() -> str | None:
+        for pk in due:
+            enter_job("look_for_drift_feature", pk, run_after=now, now=now)
+        return f"{len(due)} features to look at for drift" if due else None
+
+    return enter
+
+
+@register("look_for_drift_feature", queue="conclude")
+def look_for_drift_feature(key: str, now: datetime) -> Callable[[], str | None] | None:
+    write = drifting.prepare_drift(feature=Feature.objects.get(pk=int(key)), now=now)
+    return (lambda: f"{write()} readings of drift") if write else None

@@ -8,7 +8,7 @@ from django.utils import timezone
 from feedback.exports import csv_answer
 from feedback.models import Feature, User
 from feedback.policy import MEMBER, PERSON, allow
-from metrics import reading
+from metrics import alert_reading, drift_reading, reading
 from metrics.filters import FeatureFilter
 from metrics.overview import Overview, agreed_of, facts_of, overviews, with_facts
 from metrics.reports import FeatureRow, SeriesPoint
@@ -62,7 +62,13 @@ def feature(request: HttpRequest, slug: str) -> HttpResponse:
         "page": page,
         "overview": overviews([found], rates=rates, now=now)[0],
         "agreed": agreed_of(found, now=now),
+        "alerts": alert_reading.feature_alerts(found, now=now),
+        "budget": alert_reading.BUDGET,
+        "drift": drift_reading.drift_report(found),
         "chart_data": [asdict(point) for point in page.series],
+        "chance_data": [asdict(bar) for bar in page.observed.reliability.bars]
+        if page.observed.reliability
+        else [],
         "csv_url": f"{found.get_absolute_url()}?format=csv",
     }
     return render(request, "metrics/feature.html", context)
@@ -90,5 +96,5 @@ def _features_csv(rows: list[tuple[FeatureRow, Overview]]) -> HttpResponse:
 
 
 def _series_csv(slug: str, series: list[SeriesPoint]) -> HttpResponse:
-    columns = ["from_on", "days", "version", "source", "value", "low", "high", "n", "is_partial"]
+    columns = ["from_on", "days", "version", "source", "value", "low", "high", "n", "is_partial", "is_mature"]
     return csv_answer(f"{slug}-over-time.csv", columns, [list(asdict(point).values()) for point in series])

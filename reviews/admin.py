@@ -10,7 +10,9 @@ from reviews.models import (
     Judgment,
     ReviewerSkill,
     ReviewItem,
+    ReviewRate,
     Rubric,
+    RubricAgreement,
     SamplingPolicy,
 )
 
@@ -24,8 +26,10 @@ admin.site.register(
         Exclusion,
         GoldReference,
         ReviewerSkill,
+        ReviewRate,
         SamplingPolicy,
         Rubric,
+        RubricAgreement,
     ],
     ReadOnly,
 )

@@ -16,6 +16,7 @@ from django.db.models.functions import Least
 
 from feedback.models import Feature, User
 from reviews.models import Assignment, ClaimWalk, ReviewItem, SamplingPolicy
+from reviews.statements import rows_of
 
 State, Lane = Assignment.State, Assignment.Lane
 SLOTS = (1, 2)  # the case on the page and one more; a constraint of the table knows them too
@@ -92,12 +93,14 @@ LANES = {
 
 
 @lru_cache(maxsize=4)
-def _statement(*, with_gold: bool) -> str:
+def _statement(*, with_gold: bool, with_all: bool) -> str:
     """A lane is looked at only when those before it gave nothing: the first row of the UNION ends it.
 
+    with_all: what is looked at when nothing else is left, too. Each lane costs time even when it is passed.
     The walk waits for the item's row: assignment, item, walk is the order in which everybody locks.
     """
-    names = [name for name in LANES if with_gold or name != "gold"]
+    left_out = {name for name, is_in in (("gold", with_gold), ("targeted_after_all", with_all)) if not is_in}
+    names = [name for name in LANES if name not in left_out]
     lanes = ",\n".join(
         f"{name} AS (SELECT a.id, a.queue_key, '{name}' AS lane FROM reviews_assignment a"
         f" WHERE (SELECT slot FROM free_slot) IS NOT NULL AND {LANES[name]}"
@@ -150,7 +153,7 @@ SELECT {columns} FROM taken a
 
 def statement_of(claim: Claim, *, from_head: bool = False) -> tuple[str, dict[str, Any]]:
     """The claim's statement and its parameters. A coin that no policy's gold share exceeds leaves gold out."""
-    return _statement(with_gold=claim.coin < MOST_GOLD), {
+    return _statement(with_gold=claim.coin < MOST_GOLD, with_all=from_head), {
         "reviewer": claim.reviewer.pk,
         "feature": claim.feature.pk,
         "now": claim.now,
@@ -162,14 +165,13 @@ def statement_of(claim: Claim, *, from_head: bool = False) -> tuple[str, dict[st
 
 
 def _take_in_one_statement(claim: Claim, from_head: bool) -> Assignment | None:
-    sql, values = statement_of(claim, from_head=from_head)
-    with connection.cursor() as cursor:
-        cursor.execute(sql, values)
-        row = cursor.fetchone()
-    if row is None:
+    found = rows_of(*statement_of(claim, from_head=from_head))
+    if not found:
         return None
     names = [field.attname for field in Assignment._meta.concrete_fields]
-    return Assignment.from_db(connection.alias, names, row)
+    taken = Assignment.from_db(connection.alias, names, found[0])
+    taken.feature = claim.feature  # known: need not be read again
+    return taken
 
 
 # --- any other database

@@ -3,15 +3,37 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
+OPENS_PAST = 2_000  # characters
+COUNTED_TO = 200  # "about 40 left": past this the count costs more than it tells
+TITLES = {
+    "done": "All done",
+    "leased_by_others": "The rest is in other hands",
+    "no_queue": "You are in no queue",
+}
+SPECIAL = {"link", "image", "image_elsewhere", "code", "json"}
+
 
 @dataclass(frozen=True, slots=True)
 class CaseField:
-    """One input of the case. hint: text, long_text, number, money, date, link, code or json."""
+    """One input of the case.
+
+    hint: text, long_text, number, money, date, link, image, image_elsewhere (on a site whose images are not
+    shown), code or json. link and image are addresses that were checked: they may be clicked and loaded.
+    """
 
     name: str
     label: str
     hint: str
     value: str
+
+    @property
+    def look(self) -> str:
+        """The template that shows it (templates/reviews/looks/); a long one begins and opens in full."""
+        if not self.value:
+            return "nothing"
+        if len(self.value) > OPENS_PAST:
+            return "long"
+        return {"json": "code"}.get(self.hint, self.hint) if self.hint in SPECIAL else "text"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +67,32 @@ class Opinion:
     comment: str
 
 
+def counted(n: int) -> str:
+    """A number of cases that wait, in words: nobody counts past COUNTED_TO."""
+    return f"over {COUNTED_TO}" if n > COUNTED_TO else str(n)
+
+
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """n_today: mine since midnight UTC; n_left: items that I could still take; minutes_left: at my pace."""
+    """n_today: mine since midnight UTC; n_left: items that I could still take; minutes_left: at my pace.
+
+    n_left is one more than COUNTED_TO where there are more.
+    """
 
     n_today: int
     n_left: int
     minutes_left: int | None
+
+    @property
+    def left(self) -> str:
+        return counted(self.n_left) if self.n_left > COUNTED_TO else f"about {self.n_left}"
+
+    @property
+    def place(self) -> str:
+        """Which case of how many one is at."""
+        item = f"Item {self.n_today + 1:,}"
+        more = self.n_left > COUNTED_TO
+        return f"{item}, {self.left} left." if more else f"{item} of about {self.n_today + self.n_left:,}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +106,7 @@ class Case:
     assignment_id: int
     token: str
     leased_until: datetime
+    seconds_left: int
     feature_slug: str
     feature_name: str
     version: str
@@ -99,6 +141,11 @@ class Kept:
     comment: str = ""
     is_flagged: bool = False
 
+    @property
+    def is_something(self) -> bool:
+        texts = (self.verdict, self.corrected, self.own_answer, self.comment, *self.answers.values())
+        return any(texts) or bool(self.reasons)
+
 
 @dataclass(frozen=True, slots=True)
 class LostAnswer:
@@ -113,7 +160,10 @@ class LostAnswer:
 
 @dataclass(frozen=True, slots=True)
 class QueueRow:
-    """A line of the desk's first page: one feature that I review. n_to_decide: of an adjudicator alone."""
+    """A line of the desk's first page: one feature that I review. n_to_decide: of an adjudicator alone.
+
+    n_open is one more than COUNTED_TO where there are more.
+    """
 
     slug: str
     name: str
@@ -123,6 +173,10 @@ class QueueRow:
     target_count: int
     n_to_decide: int = 0
 
+    @property
+    def waiting(self) -> str:
+        return counted(self.n_open)
+
 
 @dataclass(frozen=True, slots=True)
 class EmptyDesk:
@@ -131,3 +185,7 @@ class EmptyDesk:
     reason: str
     text: str
     next_free_at: datetime | None = None
+
+    @property
+    def title(self) -> str:
+        return TITLES[self.reason]

@@ -5,17 +5,36 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from hashlib import blake2b
 from types import MappingProxyType
+from typing import NamedTuple
 
 # What a settled verdict is worth for "right". cannot_judge is in no metric's domain and has no value.
 RIGHT_VALUE: Mapping[str, float] = MappingProxyType({"right": 1.0, "partly": 0.5, "wrong": 0.0})
 HEAVIEST = 50.0
 PRIOR_WEIGHT = 5.0
 UNKNOWN_CHANCE = 0.5
+FIRST_RECALL = 0.5
+SUREST = 0.999  # a score beyond this, or below 1 - this, counts as this: log-odds stay finite
+CLOSE_ENOUGH = 1e-11
+LEAST_SHARE = 1e-6  # of what the traffic never showed: 1 / share stays finite, and its weight is the heaviest
 FINE_BINS = 1_000
 SHORTEST_DAY = timedelta(minutes=15)
 DAY = timedelta(hours=24)
 JUST_BELOW_ONE = math.nextafter(1.0, 0.0)
 MAX_NEWTON_STEPS = 10_000
+
+
+class Traffic(NamedTuple):
+    """What `balanced` and `focused` know of the traffic that sets the rate.
+
+    label_shares: share of each predicted label; None is a number or free output. positive_label: what is looked
+    for, empty where no label is. positive_share: expected share of what is truly that. recall: as far as known,
+    how much of it is predicted so.
+    """
+
+    label_shares: Mapping[str | None, float] = MappingProxyType({})
+    positive_label: str = ""
+    positive_share: float = 0.0
+    recall: float = FIRST_RECALL
 
 
 def luck(*, slug: str, external_id: str, salt: bytes) -> float:
@@ -53,7 +72,8 @@ def expected_informativeness(design: str, chance_right: float) -> float:
     """How much a review of one prediction is expected to teach: g of statistics.md §1.
 
     chance_right: c in [0, 1]. `uniform` and `all`: 1. `uncertainty`: sqrt(c (1 - c)), 0 where c is 0 or 1.
-    Raises ValueError for another design (focused and balanced need more than c) and for c outside [0, 1].
+    Raises ValueError for another design (focused and balanced need more than c: informativeness knows all) and
+    for c outside [0, 1].
     """
     if not 0 <= chance_right <= 1:
         raise ValueError(f"chance_right must lie between 0 and 1, not {chance_right}")
@@ -62,6 +82,108 @@ def expected_informativeness(design: str, chance_right: float) -> float:
     if design == "uncertainty":
         return math.sqrt(chance_right * (1 - chance_right))
     raise ValueError(f"no design called {design!r}")
+
+
+def balanced_informativeness(label_share: float) -> float:
+    """g of `balanced`: 1 / the share of the prediction's label, so that every label is reviewed about alike.
+
+    label_share: in [0, 1]; a label that the traffic never showed counts as one in a million, which makes its
+    weight the heaviest there is. Raises ValueError outside [0, 1]. Source: statistics.md §1.
+    """
+    if not 0 <= label_share <= 1:
+        raise ValueError(f"a share lies between 0 and 1, not {label_share}")
+    return 1 / max(label_share, LEAST_SHARE)
+
+
+def focused_informativeness(
+    chance_right: float, *, is_positive: bool, predicted_share: float, positive_share: float, recall: float
+) -> float:
+    """g of `focused`: how far precision and recall of the positive label hang on one prediction.
+
+    is_positive: whether it is predicted so. predicted_share, positive_share: share of the traffic that is
+    predicted so, and that is expected to be so; 0 counts as one in a million. recall: as far as known.
+    g = s sqrt(a^2 + b^2), s = sqrt(c (1 - c)); a and b are the influences of a hit or a miss on precision and
+    on recall, both in units of 1 / traffic. Raises ValueError for an argument outside [0, 1].
+    Source: statistics.md §1; linearised ratios, Särndal, Swensson & Wretman 1992, ch. 5.
+    """
+    if not all(0 <= share <= 1 for share in (predicted_share, positive_share, recall)):
+        raise ValueError("shares and recall lie between 0 and 1")
+    on_precision = is_positive / max(predicted_share, LEAST_SHARE)
+    on_recall = abs(is_positive - recall) / max(positive_share, LEAST_SHARE)
+    return expected_informativeness("uncertainty", chance_right) * math.hypot(on_precision, on_recall)
+
+
+def informativeness(design: str, *, label: str | None, chance_right: float, traffic: Traffic) -> float:
+    """g of any design, for a prediction of this label (None: a number or free output).
+
+    `focused` without a positive label, or for an answer that is no label, is `uncertainty`.
+    Raises as the functions above.
+    """
+    if design == "balanced":
+        return balanced_informativeness(traffic.label_shares.get(label, 0.0))
+    if design != "focused":
+        return expected_informativeness(design, chance_right)
+    if label is None or not traffic.positive_label:
+        return expected_informativeness("uncertainty", chance_right)
+    return focused_informativeness(
+        chance_right,
+        is_positive=label == traffic.positive_label,
+        predicted_share=traffic.label_shares.get(traffic.positive_label, 0.0),
+        positive_share=traffic.positive_share,
+        recall=traffic.recall,
+    )
+
+
+def shares_of_labels(cells: Iterable[tuple[str | None, float]]) -> dict[str | None, float]:
+    """The share of each predicted label. cells: (label, count) pairs, labels repeat. No traffic -> {}."""
+    counts: dict[str | None, float] = {}
+    for label, n in cells:
+        counts[label] = counts.get(label, 0.0) + n
+    total = math.fsum(counts.values())
+    return {label: min(1.0, n / total) for label, n in counts.items()} if total > 0 else {}
+
+
+def expected_positive_share(cells: Iterable[tuple[str | None, float, float]], positive_label: str) -> float:
+    """How much of the traffic is expected to be truly positive: predicted so and right, or otherwise and wrong.
+
+    cells: (label, chance that it is right, count). No labelled traffic -> 0. For two labels; of more, what is
+    wrong is not always positive, and the share comes out too large.
+    """
+    pairs = [(chance if label == positive_label else 1 - chance, n) for label, chance, n in cells if label]
+    total = math.fsum(n for _, n in pairs)
+    return min(1.0, math.fsum(share * n for share, n in pairs) / total) if total > 0 else 0.0
+
+
+def found_and_missed(
+    *, label: str, z: float, truth: str, positive_label: str, is_binary: bool
+) -> tuple[float, float]:
+    """What one decided item adds to what was found of the positive label, and to what was missed of it.
+
+    z: RIGHT_VALUE of the verdict. truth: the corrected label, empty when nobody gave it; a wrong answer of two
+    labels then leaves only the other. (0, 0): the item says nothing about recall.
+    """
+    if label == positive_label:
+        return z, 0.0
+    is_corrected = bool(truth) and truth != label
+    is_missed = truth == positive_label if is_corrected else is_binary and z == 0
+    return 0.0, (1 - z) if is_missed else 0.0
+
+
+def present_recall(items: Iterable[tuple[float, float, float]]) -> float:
+    """How much of the positive label is found, as far as is known: R of `focused`.
+
+    items: (found, missed, p) of counted items, as found_and_missed says. Weights are 1/p, scaled to mean 1
+    over the items that speak of recall; 5 items of recall 0.5 are added, so none -> 0.5, and no miss seen yet
+    does not end the search for one. In [0, 1]. Raises ValueError for p outside (0, 1].
+    Not an estimate to show: it only steers the draw, and any R leaves the estimates right.
+    """
+    spoken = [(found, missed, p) for found, missed, p in items if found + missed > 0]
+    if any(not 0 < p <= 1 for *_, p in spoken):
+        raise ValueError("inclusion probabilities must lie in (0, 1]")
+    mean_weight = math.fsum(1 / p for *_, p in spoken) / len(spoken) if spoken else 1.0
+    found = math.fsum(found / p for found, _, p in spoken) / mean_weight
+    either = math.fsum((found + missed) / p for found, missed, p in spoken) / mean_weight
+    return (found + PRIOR_WEIGHT * FIRST_RECALL) / (either + PRIOR_WEIGHT)
 
 
 def weight(g: float, gbar: float) -> float:
@@ -145,6 +267,97 @@ def scale_running_day(count: float, elapsed: timedelta) -> float:
     return count * max(1.0, DAY / max(elapsed, SHORTEST_DAY))
 
 
+class Calibration(NamedTuple):
+    """How sent scores translate into chances: log-odds = intercept of the label + slope * log-odds of the score.
+
+    intercepts: of the labels that were judged, others have 0. The default is the sent score itself.
+    """
+
+    slope: float = 1.0
+    intercepts: Mapping[str, float] = MappingProxyType({})
+
+    def chance(self, label: str, score: float | None) -> float:
+        """The chance that a prediction is right; without a score, what its label's intercept says."""
+        return _logistic(self.intercepts.get(label, 0.0) + self.slope * log_odds(score))
+
+
+def log_odds(score: float | None) -> float:
+    """ln(s / (1 - s)) of a score in [0, 1], cut to 0.001 .. 0.999; None -> 0, as 0.5."""
+    if score is None:
+        return 0.0
+    cut = min(SUREST, max(1 - SUREST, score))
+    return math.log(cut / (1 - cut))
+
+
+def fit_calibration(items: Iterable[tuple[str, float | None, float]]) -> Calibration:
+    """How often predictions of each score turned out right, learnt from counted items.
+
+    items: (label, score or None, z), z = RIGHT_VALUE of the verdict, of any number of labels and in any order. A
+    logistic regression with a slope for all and an intercept for each label, drawn towards the sent score: minus
+    half the sum of intercept^2 and of (slope - 1)^2 is added to the log-likelihood. So none -> the sent score,
+    and a score that tells nothing ends with slope 0, as a uniform draw. Not weighted by 1/p: drawn by label and
+    score alone, items of one label and score are alike. Only steers the draw; no figure is made of it.
+    Source: Platt 1999, Advances in Large Margin Classifiers, p. 61; docs/decisions/0015.
+    """
+    points: dict[str, list[tuple[float, float]]] = {}
+    for label, score, z in items:
+        points.setdefault(label, []).append((log_odds(score), z))
+    labels = sorted(points)
+    intercepts, slope = dict.fromkeys(labels, 0.0), 1.0
+    reached = _likelihood(points, intercepts, slope)
+    for _ in range(MAX_NEWTON_STEPS if points else 0):
+        turn, tilt = _newton_step(points, intercepts, slope)
+        size = 1.0
+        while size > CLOSE_ENOUGH:
+            ahead = {label: intercepts[label] + size * turn[label] for label in labels}
+            found = _likelihood(points, ahead, slope + size * tilt)
+            if found >= reached:
+                break
+            size /= 2
+        else:
+            break  # nowhere is better, to rounding
+        intercepts, slope, reached = ahead, slope + size * tilt, found
+        if max(abs(tilt), *map(abs, turn.values())) < CLOSE_ENOUGH:
+            break
+    return Calibration(slope, intercepts)
+
+
+def _logistic(x: float) -> float:
+    return 1 / (1 + math.exp(-x)) if x >= 0 else 1 - 1 / (1 + math.exp(x))
+
+
+def _likelihood(
+    points: Mapping[str, Sequence[tuple[float, float]]], intercepts: Mapping[str, float], slope: float
+) -> float:
+    """Log-likelihood less what is drawn towards the sent score: z x - ln(1 + e^x) over all items."""
+    terms = [-0.5 * (slope - 1) ** 2, *(-0.5 * a**2 for a in intercepts.values())]
+    for label, pairs in points.items():
+        for x, z in pairs:
+            odds = intercepts[label] + slope * x
+            terms.append(z * odds - max(odds, 0.0) - math.log1p(math.exp(-abs(odds))))
+    return math.fsum(terms)
+
+
+def _newton_step(
+    points: Mapping[str, Sequence[tuple[float, float]]], intercepts: Mapping[str, float], slope: float
+) -> tuple[dict[str, float], float]:
+    """The step of every intercept, and of the slope: intercepts meet only in the slope, so that comes first."""
+    pull, bend, mixed = {}, {}, {}
+    slope_pull, slope_bend = [1 - slope], [1.0]
+    for label, pairs in points.items():
+        chances = [_logistic(intercepts[label] + slope * x) for x, _ in pairs]
+        spread = [c * (1 - c) for c in chances]
+        pull[label] = math.fsum(z - c for (_, z), c in zip(pairs, chances, strict=True)) - intercepts[label]
+        bend[label] = math.fsum(spread) + 1
+        mixed[label] = math.fsum(v * x for (x, _), v in zip(pairs, spread, strict=True))
+        slope_pull += [x * (z - c) for (x, z), c in zip(pairs, chances, strict=True)]
+        slope_bend += [v * x * x for (x, _), v in zip(pairs, spread, strict=True)]
+    rest_pull = math.fsum([*slope_pull, *(-mixed[label] * pull[label] / bend[label] for label in points)])
+    rest_bend = math.fsum([*slope_bend, *(-(mixed[label] ** 2) / bend[label] for label in points)])
+    tilt = rest_pull / rest_bend
+    return {label: (pull[label] - mixed[label] * tilt) / bend[label] for label in points}, tilt
+
+
 def score_bin(score: float | None, bins: int = 20) -> int | None:
     """The equal-width bin on [0, 1] of a score, 0 to bins - 1; 1.0 falls in the last. None -> None.
 
@@ -165,7 +378,7 @@ def calibrate(
     items: Iterable[tuple[str, int | None, float, float]],
     mean_scores: Mapping[tuple[str, int | None], float | None],
 ) -> dict[tuple[str, int | None], float]:
-    """The chance that a prediction is right, per (label, score bin): chat of statistics.md §2.
+    """The chance that a prediction is right, per (label, score bin): chat of statistics.md §2, for estimates.
 
     items: (label, bin, z, p) of the counted items that were decided: z = RIGHT_VALUE of the verdict, p the
     inclusion probability in (0, 1]. Weights are 1/p, scaled to mean 1 over all items given.

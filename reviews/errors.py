@@ -14,3 +14,7 @@ class Refused(Exception):
     def __init__(self, errors: dict[str, list[str]]) -> None:
         super().__init__("; ".join(message for messages in errors.values() for message in messages))
         self.errors = errors
+
+
+class Overtaken(Exception):
+    """Somebody saved a newer version than the one that this change was made from: nothing was saved."""

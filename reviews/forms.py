@@ -1,5 +1,8 @@
 """The shape of what the desk's forms send; what may be said of a case, its action knows."""
 
+import hashlib
+import json
+from dataclasses import asdict
 from typing import Any
 
 from django import forms
@@ -45,7 +48,7 @@ class JudgmentForm(TokenForm):
     def clean(self) -> dict[str, Any]:
         """Without a key of its own a form counts once per lease. What is answered is named answers.<code>."""
         cleaned = self.cleaned_data
-        cleaned["idempotency_key"] = cleaned.get("idempotency_key") or cleaned.get("token", "")
+        cleaned["idempotency_key"] = cleaned.get("idempotency_key") or self._key()
         text, answers = forms.CharField(max_length=2000, required=False), {}
         for code, entered in self._answered().items():
             try:
@@ -53,6 +56,11 @@ class JudgmentForm(TokenForm):
             except forms.ValidationError as wrong:
                 self.add_error(None, wrong)
         return {**cleaned, "answers": answers}
+
+    def _key(self) -> str:
+        """The same form sent twice has the same; another answer to the same case, from another window, has not."""
+        entered = json.dumps([self.data.get("token", ""), asdict(self.kept())], sort_keys=True)
+        return hashlib.sha256(entered.encode(errors="surrogatepass")).hexdigest()
 
     def _answered(self) -> dict[str, str]:
         named = [name for name in self.data if name.startswith("answers.")]
@@ -70,6 +78,13 @@ class JudgmentForm(TokenForm):
             comment=entered.get("comment", ""),
             is_flagged=bool(entered.get("is_flagged")),
         )
+
+
+class RevisionForm(JudgmentForm):
+    """Another answer to a case that is leased no more: its own key says that it counts once."""
+
+    token = None  # type: ignore[assignment]
+    idempotency_key = forms.CharField(max_length=64)
 
 
 class TargetForm(forms.Form):

@@ -1,24 +1,24 @@
 """What the desk's pages and REST show: built once, scoped to one reviewer."""
 
-import json
 import math
 from collections import Counter
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import lru_cache
 from statistics import median
 from typing import Any
 
 import nh3
-from django.db.models import Count, Min, Q, QuerySet
+from django.db.models import Count, Min, QuerySet
 from markdown_it import MarkdownIt
 
 from feedback.models import Feature, Membership, Prediction, User
 from reviews.actions.policies import rubric_of
 from reviews.actions.settling import opinions_of
+from reviews.case_fields import fields_of, text_of
 from reviews.desk import (
+    COUNTED_TO,
     Case,
-    CaseField,
     Choice,
     EmptyDesk,
     Kept,
@@ -28,26 +28,34 @@ from reviews.desk import (
     Question,
     QueueRow,
 )
-from reviews.models import Assignment, ClaimWalk, Draft, Exclusion, ReviewItem, Rubric, SamplingPolicy
+from reviews.models import Assignment, Draft, ReviewItem, Rubric, SamplingPolicy
+from reviews.waiting import waiting_for
 
-HINTS = {"text", "long_text", "number", "money", "date", "link", "code", "json"}
-LONG = 120
 VERDICT_KEYS = "1234"
 REASON_KEYS = "qwert"
-COUNTED_TO = 1_000  # "about 40 left": past this the count costs more than it tells
+OWN_ANSWER_KEYS, CORRECTION_KEYS = "123456789", "567890"  # more labels than these: a field narrows them down
 PACE_OF = 20
 USUAL_TARGET = 500
 
 
-def case_of(assignment: Assignment, *, reviewer: User, now: datetime) -> Case:
+def case_of(
+    assignment: Assignment,
+    *,
+    reviewer: User,
+    now: datetime,
+    rubric: Rubric | None = None,
+    progress: Progress | None = None,
+) -> Case:
     """A leased case as its reviewer sees it: nothing of scores, weights, arms, lanes or others' judgments.
 
     In blind mode nothing of the model's answer either, until they have given their own. Who decides between
-    two raters sees what these said, as A and B. The caller has checked that the reviewer holds it.
+    two raters sees what these said, as A and B. The caller has checked that the reviewer holds it. rubric: one
+    that is not saved yet, for its preview; None: the feature's newest. progress: as progress_of says it, where
+    the caller knows it already.
     """
     assignment = _with_prediction(assignment)
     item, feature = assignment.item, assignment.feature
-    prediction, rubric = item.prediction, rubric_of(feature)
+    prediction, rubric = item.prediction, rubric or rubric_of(feature)
     is_decision = assignment.lane in {Assignment.Lane.ADJUDICATION, Assignment.Lane.AUDIT}
     is_hidden = assignment.is_blind and not assignment.own_answer and not is_decision
     answer = "" if is_hidden else answer_text(prediction)
@@ -55,6 +63,7 @@ def case_of(assignment: Assignment, *, reviewer: User, now: datetime) -> Case:
         assignment_id=assignment.pk,
         token=assignment.lease_token,
         leased_until=assignment.leased_until or now,
+        seconds_left=_seconds_left(assignment, now),
         feature_slug=feature.slug,
         feature_name=feature.name,
         version=item.version.name,
@@ -66,7 +75,7 @@ def case_of(assignment: Assignment, *, reviewer: User, now: datetime) -> Case:
         answer=answer,
         label=None if is_hidden else prediction.label,
         answer_label=answer if is_hidden or prediction.label is None else feature.words_for(prediction.label),
-        fields=_fields(prediction.inputs, feature.input_fields),
+        fields=fields_of(prediction.inputs, feature.input_fields),
         verdicts=_verdicts(rubric),
         labels=_labels(item, feature, is_hidden=is_hidden),
         reasons=_reasons(rubric),
@@ -74,15 +83,21 @@ def case_of(assignment: Assignment, *, reviewer: User, now: datetime) -> Case:
         opinions=_opinions(item, feature) if is_decision else [],
         guideline_html=guideline_html(rubric.guideline) if rubric else "",
         rubric_number=rubric.number if rubric else 0,
-        progress=progress_of(reviewer, [feature], now=now),
+        progress=progress or progress_of(reviewer, [feature], now=now),
     )
 
 
+def _seconds_left(assignment: Assignment, now: datetime) -> int:
+    left = (assignment.leased_until - now).total_seconds() if assignment.leased_until else 0.0
+    return max(0, math.floor(left))
+
+
 def _with_prediction(assignment: Assignment) -> Assignment:
-    """A claim brings the assignment alone; what is shown of its prediction takes one more query, not four."""
-    if Assignment._meta.get_field("item").is_cached(assignment):
-        return assignment
-    return Assignment.objects.select_related("feature", "item__prediction", "item__version").get(pk=assignment.pk)
+    """A claim brings the assignment and its feature; what is shown of its prediction takes one more query."""
+    if not Assignment._meta.get_field("item").is_cached(assignment):
+        items = ReviewItem.objects.select_related("prediction", "version")
+        assignment.item = items.get(pk=assignment.item_id)
+    return assignment
 
 
 def _verdicts(rubric: Rubric | None) -> list[Choice]:
@@ -124,15 +139,17 @@ def answer_text(prediction: Prediction) -> str:
     """What the model answered, as text."""
     if prediction.label is not None:
         return prediction.label
-    return _text(prediction.output if prediction.value is None else prediction.value)
+    return text_of(prediction.output if prediction.value is None else prediction.value)
 
 
 def _labels(item: ReviewItem, feature: Feature, *, is_hidden: bool) -> list[Choice]:
     """The labels to choose from: all of them while the model's answer is hidden, the others after that."""
     if item.prediction.label is None:
         return []
-    others = (label for label in item.version.labels if is_hidden or label != item.prediction.label)
-    return [Choice(label, feature.words_for(label), "") for label in others]
+    others = [label for label in item.version.labels if is_hidden or label != item.prediction.label]
+    keys = OWN_ANSWER_KEYS if is_hidden else CORRECTION_KEYS
+    by_key = keys if len(others) <= len(keys) else [""] * len(others)
+    return [Choice(label, feature.words_for(label), key) for label, key in zip(others, by_key, strict=False)]
 
 
 def _reasons(rubric: Rubric | None) -> list[Choice]:
@@ -142,44 +159,6 @@ def _reasons(rubric: Rubric | None) -> list[Choice]:
         Choice(str(reason["code"]), str(reason.get("label") or reason["code"]), key)
         for reason, key in zip(stored, keys, strict=False)
     ]
-
-
-def _fields(inputs: Any, declared: list[dict[str, str]]) -> list[CaseField]:
-    """The inputs in the feature's order; those it does not declare come after, in their own."""
-    if inputs is None:
-        return []
-    if not isinstance(inputs, dict):
-        return [CaseField("input", "Input", _hint(inputs), _text(inputs))]
-    known = {field["name"]: field for field in declared if "name" in field}
-    names = [*[name for name in known if name in inputs], *[name for name in inputs if name not in known]]
-    return [_field(name, inputs[name], known.get(name, {})) for name in names]
-
-
-def _field(name: str, value: Any, declared: dict[str, str]) -> CaseField:
-    hint = declared.get("hint", "")
-    is_amount = hint in {"number", "money"} and isinstance(value, int | float) and not isinstance(value, bool)
-    text = f"{value:,}" if is_amount else _text(value)
-    if hint not in HINTS or (hint == "link" and not text.startswith(("https://", "http://"))):
-        hint = _hint(value)
-    return CaseField(name, declared.get("label") or name, hint, text)
-
-
-def _hint(value: Any) -> str:
-    if isinstance(value, dict | list):
-        return "json"
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return "number"
-    return "long_text" if isinstance(value, str) and (len(value) > LONG or "\n" in value) else "text"
-
-
-def _text(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, dict | list):
-        return json.dumps(value, ensure_ascii=False, indent=2)
-    return format(value, ".15g") if isinstance(value, float) else str(value)
 
 
 @lru_cache(maxsize=64)
@@ -194,35 +173,17 @@ def guideline_html(markdown: str) -> str:
 def progress_of(user: User, features: Iterable[Feature], *, now: datetime) -> Progress:
     """How far this reviewer is in these features today, and how long what is left takes at their pace.
 
-    n_left counts what they hold and what is free for them, up to 1,000. minutes_left: None before they have
-    judged anything.
+    n_left counts what they hold and what is free for them. minutes_left: None before they have judged anything,
+    and where more is left than is counted.
     """
-    features = list(features)
-    own = Assignment.objects.filter(feature__in=features)
-    n_held = own.live(now).held_by(user).count()
-    n_left = n_held + _n_free(user, features, now)
-    pace = _pace_seconds(user)
+    waiting = waiting_for(user, features, now).values()
+    n_left = min(COUNTED_TO + 1, sum(each.n_left for each in waiting))
+    pace = _pace_seconds(user) if n_left <= COUNTED_TO else None
     return Progress(
-        n_today=_today(own, user, now).count(),
+        n_today=sum(each.n_today for each in waiting),
         n_left=n_left,
         minutes_left=None if pace is None else math.ceil(n_left * pace / 60),
     )
-
-
-def _n_free(user: User, features: list[Feature], now: datetime) -> int:
-    """What is free for them from where their walk has come to: all before that is not theirs to take."""
-    walks = dict(ClaimWalk.objects.filter(reviewer=user, feature__in=features).values_list("feature", "queue_key"))
-    is_ahead = Q(lane=Assignment.Lane.TARGETED)
-    for feature in features:
-        is_ahead |= Q(feature=feature, queue_key__gte=walks.get(feature.pk, 0.0))
-    own = Assignment.objects.filter(feature__in=features).to_judge()
-    ahead = own.filter(is_ahead, state=Assignment.State.OPEN).allowed_to(user)
-    return ahead[:COUNTED_TO].count() + own.expired(now).allowed_to(user).count()
-
-
-def _today(own: QuerySet[Assignment], user: User, now: datetime) -> QuerySet[Assignment]:
-    midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    return own.filter(state=Assignment.State.SUBMITTED, reviewer=user, submitted_at__gte=midnight)
 
 
 def _pace_seconds(user: User) -> float | None:
@@ -234,23 +195,11 @@ def _pace_seconds(user: User) -> float | None:
 
 
 def queues_of(user: User, now: datetime) -> list[QueueRow]:
-    """The features that this person reviews, with what is open in each. The same queries for 3 and for 30.
-
-    What is open is counted in the index, and what this person may not take of it from their exclusions: with
-    150,000 open cases, asking of each whether they may take it took a second.
-    """
+    """The features that this person reviews, with what is open in each. The same queries for 3 and for 30."""
     features = list(Feature.objects.reviewed_by(user).order_by("name"))
     own = Assignment.objects.filter(feature__in=features)
-    to_judge = own.to_judge().known_to(user)
-    free = to_judge.filter(state=Assignment.State.OPEN)
-    n_free = _by_feature(free) + _by_feature(to_judge.expired(now))
-    mine = Assignment.objects.filter(reviewer=user, item__n_opinions__gt=1).values("item")
-    n_not_mine = _by_feature(
-        to_judge.free(now).filter(item__in=Exclusion.objects.filter(reviewer=user).values("item"))
-    ) + _by_feature(free.filter(item__in=mine))
+    waiting = waiting_for(user, features, now)
     n_to_decide = _by_feature(own.to_decide().free(now).filter(feature__in=_adjudicated(user)).allowed_to(user))
-    n_held = _by_feature(own.live(now).held_by(user))
-    n_today = _by_feature(_today(own, user, now))
     n_final = _by_feature(ReviewItem.objects.in_probability_sample().final().filter(feature__in=features))
     targets = dict(
         SamplingPolicy.objects.current().filter(feature__in=features).values_list("feature", "target_count")
@@ -259,8 +208,8 @@ def queues_of(user: User, now: datetime) -> list[QueueRow]:
         QueueRow(
             slug=feature.slug,
             name=feature.name,
-            n_open=n_free[feature.pk] - n_not_mine[feature.pk] + n_held[feature.pk],
-            n_mine_today=n_today[feature.pk],
+            n_open=waiting[feature.pk].n_left,
+            n_mine_today=waiting[feature.pk].n_today,
             n_final=n_final[feature.pk],
             target_count=targets.get(feature.pk, USUAL_TARGET),
             n_to_decide=n_to_decide[feature.pk],

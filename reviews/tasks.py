@@ -3,9 +3,12 @@
 from collections.abc import Callable
 from datetime import datetime
 
+from feedback.actions.jobs import enter_job
 from feedback.jobs import register
-from reviews.actions import desk, leading
+from feedback.models import Feature
+from reviews.actions import desk, exporting, leading
 from reviews.actions import draw as drawing
+from reviews.rubric_agreement import due_features, prepare_agreements
 
 
 @register("draw", every=15, queue="draw")
@@ -23,3 +26,46 @@ def stock_gold(key: str, now: datetime) -> Callable[[], str | None]:
 @register("expire_leases", every=60)
 def expire_leases(key: str, now: datetime) -> Callable[[], str | None]:
     return lambda: f"{n} leases ran out" if (n := desk.expire_leases(now)) else None
+
+
+@register("agree_by_guideline", every=300, queue="conclude")
+def agree_by_guideline(key: str, now: datetime) -> Callable[[], str | None] | None:
+    due = Feature.objects.filter(pk__in=due_features())
+    stores = [prepare_agreements(feature=feature, now=now) for feature in due]
+    return (lambda: f"agreement under {sum(store() for store in stores)} guidelines") if stores else None
+
+
+@register("look_at_reviewers", every=60, queue="conclude")
+def look_at_reviewers(key: str, now: datetime) -> Callable[[], str | None] | None:
+    from reviews.actions.reliability import due_features
+
+    due = due_features(now=now)
+
+    def enter() -> str | None:
+        for pk in due:
+            enter_job("reliability", str(pk), run_after=now, now=now)
+        return f"reviewers of {len(due)} features to look at" if due else None
+
+    return enter
+
+
+@register("reliability", queue="conclude")
+def reliability(key: str, now: datetime) -> Callable[[], str | None]:
+    """A job for each feature: one that cannot be looked at stops no other."""
+    from reviews.actions.reliability import prepare_reliability
+
+    store = prepare_reliability(feature=Feature.objects.get(pk=int(key)), now=now)
+    return lambda: f"{store()} looks at reviewers"
+
+
+@register("export", queue="deliver")
+def export(key: str, now: datetime) -> Callable[[], str | None] | None:
+    from reviews.actions.export_files import prepare_export
+
+    finish = prepare_export(export_id=int(key), now=now)
+    return (lambda: f"{finish():,} rows in a file") if finish else None
+
+
+@register("clear_exports", every=3600)
+def clear_exports(key: str, now: datetime) -> Callable[[], str | None]:
+    return lambda: f"{n} files removed" if (n := exporting.clear_exports(now=now)) else None

@@ -33,6 +33,9 @@
       p.labelled = i && lasts[i - 1].labelled - p.value < gap ? lasts[i - 1].labelled - gap : p.value;
     });
     const percent = (share) => `${d3.format(".3~r")(100 * share)} %`;
+    // From the first point on whose truth is still coming in, to the last one: hatched.
+    const young = points.filter((p) => !p.is_mature);
+    const unripe = young.length ? [{ x1: d3.min(young, (p) => p.on), x2: d3.max(young, (p) => d3.utcDay.offset(p.on, p.days)) }] : [];
     return Plot.plot({
       width: node.clientWidth,
       height: 300,
@@ -44,6 +47,8 @@
       x: { type: "utc", label: null, ticks: Math.max(3, Math.floor(node.clientWidth / 110)) },
       y: { domain: [floor, top], tickFormat: (t) => `${Math.round(100 * t)} %`, label: null, grid: true, ticks: 5 },
       marks: [
+        () => hatching("unripe"),
+        Plot.rect(unripe, { x1: "x1", x2: "x2", y1: floor, y2: top, fill: "url(#unripe)" }),
         Plot.areaY(points, { x: "on", y1: "low", y2: "high", z: "line", fill, fillOpacity: 0.16, clip: true }),
         Plot.ruleY(agreed, { stroke: token("--ink"), strokeDasharray: "6 4" }),
         Plot.text(agreed, { y: (share) => share, frameAnchor: "left", dx: 4, dy: -7, textAnchor: "start", text: () => "agreed", fill: token("--ink") }),
@@ -53,7 +58,64 @@
         Plot.lineY(points, { x: "on", y: "value", z: "line", stroke: fill, strokeWidth: 1.75 }),
         Plot.dot(points, { x: "on", y: "value", r: 2.6, stroke: fill, fill: (p) => (p.is_partial ? token("--raised") : fill(p)) }),
         Plot.text(lasts, { x: "on", y: "labelled", text: (p) => SOURCES[p.source][0], textAnchor: "start", dx: 10, fill, fontWeight: 600 }),
-        Plot.tip(points, Plot.pointer({ x: "on", y: "value", fill: token("--raised"), stroke: token("--line"), title: (p) => `From ${d3.utcFormat("%-d %b %Y")(p.on)}\n${SOURCES[p.source][0]}, version ${p.version}\n${percent(p.value)} right (${percent(p.low)} to ${percent(p.high)})\n${d3.format(",")(p.n)} counted${p.is_partial ? "\nnot over yet" : ""}` })),
+        Plot.tip(points, Plot.pointer({ x: "on", y: "value", fill: token("--raised"), stroke: token("--line"), title: (p) => `From ${d3.utcFormat("%-d %b %Y")(p.on)}\n${SOURCES[p.source][0]}, version ${p.version}\n${percent(p.value)} right (${percent(p.low)} to ${percent(p.high)})\n${d3.format(",")(p.n)} counted${p.is_partial ? "\nnot over yet" : ""}${p.is_mature ? "" : "\ntruth still coming in"}` })),
+      ],
+    });
+  }
+
+  // Slanted lines to fill with: what is not finished.
+  function hatching(id) {
+    const pattern = d3.create("svg:defs").append("pattern");
+    pattern.attr("id", id).attr("width", 6).attr("height", 6).attr("patternUnits", "userSpaceOnUse").attr("patternTransform", "rotate(45)");
+    pattern.append("line").attr("y2", 6).attr("stroke", token("--muted")).attr("stroke-opacity", 0.5).attr("stroke-width", 1.5);
+    return pattern.node().parentNode;
+  }
+
+  // Stated chances beside what happened; on the dashed line both are the same.
+  function reliability(node, bars) {
+    const [muted, paint] = [token("--muted"), token("--series-1")];
+    const width = Math.min(node.clientWidth, 460);
+    const percent = (share) => `${Math.round(100 * share)} %`;
+    return Plot.plot({
+      width,
+      height: Math.max(280, width * 0.8),
+      marginLeft: 52,
+      marginBottom: 40,
+      style: { background: "transparent", color: muted, fontSize: "12px", fontFamily: "inherit" },
+      x: { domain: [0, 1], ticks: 5, tickFormat: percent, label: "stated chance" },
+      y: { domain: [0, 1], ticks: 5, tickFormat: percent, label: "happened", grid: true },
+      marks: [
+        Plot.link([0], { x1: 0, y1: 0, x2: 1, y2: 1, stroke: token("--ink"), strokeDasharray: "6 4" }),
+        Plot.ruleX(bars, { x: "mean_score", y1: "right_low", y2: "right_high", stroke: paint, strokeWidth: 1.5 }),
+        Plot.dot(bars, { x: "mean_score", y: "right", r: 3, fill: paint }),
+        Plot.tip(bars, Plot.pointer({ x: "mean_score", y: "right", fill: token("--raised"), stroke: token("--line"), title: (b) => `Stated ${percent(b.mean_score)}, happened ${percent(b.right)}\n(${percent(b.right_low)} to ${percent(b.right_high)})\n${d3.format(",")(b.n)} counted` })),
+      ],
+    });
+  }
+
+  // Versions in the order of their deployment: each with its interval, and the best one so far.
+  function versions(node, points) {
+    const [muted, paint, best] = ["--muted", "--series-1", "--accent"].map(token);
+    const percent = (share) => `${d3.format(".3~r")(100 * share)} %`;
+    const floor = Math.max(0, Math.floor(d3.min(points, (p) => p.low) * 10 - 0.2) / 10);
+    const top = Math.min(1, Math.ceil(d3.max(points, (p) => p.high) * 10 + 0.2) / 10);
+    const short = (name) => (name.length > 14 ? `${name.slice(0, 13)}…` : name);
+    const every = Math.ceil(points.length / Math.max(1, Math.floor(node.clientWidth / 90)));
+    return Plot.plot({
+      width: node.clientWidth,
+      height: 260,
+      marginLeft: 52,
+      marginBottom: 40,
+      style: { background: "transparent", color: muted, fontSize: "12px", fontFamily: "inherit" },
+      x: { type: "point", domain: points.map((p) => p.version), label: null, padding: 0.6, tickFormat: (name, i) => (i % every ? "" : short(name)) },
+      y: { domain: [floor, top], tickFormat: percent, label: null, grid: true, ticks: 5 },
+      marks: [
+        Plot.text(floor > 0 ? [`axis from ${percent(floor)}`] : [], { frameAnchor: "bottom-left", dx: 4, dy: -4, fill: muted }),
+        Plot.lineY(points, { x: "version", y: "best", curve: "step-after", stroke: best, strokeDasharray: "6 4" }),
+        Plot.ruleX(points, { x: "version", y1: "low", y2: "high", stroke: paint, strokeWidth: 2 }),
+        Plot.dot(points, { x: "version", y: "value", r: 4, fill: paint }),
+        Plot.text(points, { x: "version", y: "value", text: (p) => percent(p.value), textAnchor: "start", dx: 8, dy: -9, fill: token("--ink"), stroke: token("--raised"), strokeWidth: 3 }),
+        Plot.tip(points, Plot.pointer({ x: "version", y: "value", fill: token("--raised"), stroke: token("--line"), title: (p) => `Version ${p.version}\n${percent(p.value)} right (${percent(p.low)} to ${percent(p.high)})\n${d3.format(",")(p.n)} counted` })),
       ],
     });
   }
@@ -234,7 +296,7 @@
     });
   }
 
-  const KINDS = { debate, quadrant, periods, weekly, strip };
+  const KINDS = { debate, quadrant, periods, weekly, strip, reliability, versions };
 
   function draw(node) {
     if (!node.clientWidth) return void requestAnimationFrame(() => draw(node)); // not laid out yet

@@ -1,7 +1,9 @@
 import itertools
 import logging
 import os
+import re
 import sys
+from functools import cache as cache_of_answers
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
@@ -16,13 +18,17 @@ OURS = str(Path(__file__).parent.parent / "templates")
 
 
 def pytest_xdist_make_scheduler(config, log):
-    """By file, so that what a file sets up is set up once; the browser's files together: they share one demo."""
+    """By file, so that what a file sets up is set up once; those of the browser that share one demo together."""
     from xdist.scheduler import LoadScopeScheduling
+
+    @cache_of_answers
+    def is_on_the_demo(path):
+        return path.startswith("tests/browser/") and re.search(r"\bdemo\b", Path(path).read_text()) is not None
 
     class ByFile(LoadScopeScheduling):
         def _split_scope(self, nodeid):
             path = nodeid.split("::", 1)[0]
-            return "browser" if path.startswith("tests/browser/") else path
+            return "demo" if is_on_the_demo(path) else path
 
     return ByFile(config, log)
 

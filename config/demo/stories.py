@@ -46,7 +46,13 @@ FLIGHTS = Story(
     ],
     inputs=["carrier", "flight", "origin", "dest", "distance", "dep_delay", "wind_speed", "precip", "visib"],
     segment="origin",
-    sampling={"design": "uncertainty", "reviews_per_day": 4, "target_count": 800},
+    sampling={
+        "design": "focused",
+        "reviews_per_day": 4,
+        "target_count": 800,
+        "overlap_share": 0.15,
+        "gold_share": 0.1,
+    },
     guideline=FLIGHT_GUIDELINE,
     reasons=[
         {"code": "weather", "label": "Weather changed"},

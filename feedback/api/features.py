@@ -59,6 +59,7 @@ class InputField(serializers.Serializer[Any]):
     name = serializers.CharField(max_length=100)
     label = serializers.CharField(max_length=200, required=False, allow_blank=True)  # type: ignore[assignment]
     hint = serializers.CharField(max_length=500, required=False, allow_blank=True)
+    is_hidden = serializers.BooleanField(required=False)
 
     def validate(self, sent: dict[str, Any]) -> dict[str, Any]:
         if "name" not in sent:  # a PATCH of the feature makes the fields of its parts optional too
@@ -100,11 +101,6 @@ class FeatureShape(serializers.ModelSerializer[Feature]):
         return sent
 
 
-class FeatureChange(FeatureShape):
-    class Meta(FeatureShape.Meta):
-        read_only_fields: ClassVar[list[str]] = ["slug", "answer_kind", "created_at"]
-
-
 class VersionShape(serializers.ModelSerializer[ModelVersion]):
     labels = serializers.ListField(child=serializers.CharField(max_length=200), max_length=1000, required=False)
 
@@ -124,46 +120,14 @@ class VersionShape(serializers.ModelSerializer[ModelVersion]):
         return sent
 
 
-@allow(READ)
-class Features(APIView):
-    """The features that the caller sees."""
-
-    policy_to_change = MANAGE
-
-    @extend_schema(
-        operation_id="features_list",
-        responses=FeatureShape(many=True),
-        examples=[OpenApiExample("A feature", value=STORED_FEATURE, response_only=True)],
-    )
-    def get(self, request: Request) -> Response:
-        return Response(FeatureShape(features_for(request).order_by("slug"), many=True).data)
-
-    @extend_schema(
-        request=FeatureShape,
-        responses={201: FeatureShape},
-        examples=[OpenApiExample("A feature", value=A_FEATURE, request_only=True)],
-    )
-    def post(self, request: Request) -> Response:
-        key = request.auth
-        if isinstance(key, ApiKey) and key.person is None and not key.is_for_all_features:
-            raise PermissionDenied("This key is for some features only; it cannot make another one.")
-        shape = FeatureShape(data=request.data)
-        shape.is_valid(raise_exception=True)
-        feature = told(lambda: actions.create_feature(now=timezone.now(), **shape.validated_data))
-        return Response(FeatureShape(feature).data, status=201)
+# /features/ and /features/{slug}/ are served by metrics.api.features, which knows of sampling and stages.
 
 
-@allow(READ)
-class OneFeature(APIView):
-    """One feature. Its slug and its kind of answer are for good."""
-
-    # Served by metrics.api.features, which adds PATCH: a change of stage asks what only metrics knows.
-
-    @extend_schema(
-        responses=FeatureShape, examples=[OpenApiExample("A feature", value=STORED_FEATURE, response_only=True)]
-    )
-    def get(self, request: Request, slug: str) -> Response:
-        return Response(FeatureShape(get_object_or_404(features_for(request), slug=slug)).data)
+def refuse_keys_for_some(request: Request) -> None:
+    """A key for some features only makes no other one."""
+    key = request.auth
+    if isinstance(key, ApiKey) and key.person is None and not key.is_for_all_features:
+        raise PermissionDenied("This key is for some features only; it cannot make another one.")
 
 
 @allow(READ)

@@ -7,7 +7,6 @@ urlpatterns = [
     path("outcomes/", ingest.Outcomes.as_view(), name="api-outcomes"),
     path("events/", ingest.Events.as_view(), name="api-events"),
     path("feedback/", ingest.Feedback.as_view(), name="api-feedback"),
-    path("features/", features.Features.as_view(), name="api-features"),
     path("features/<slug:slug>/versions/", features.Versions.as_view(), name="api-versions"),
     path("explorations/", plans.Explorations.as_view(), name="api-explorations"),
     path("decisions/", plans.Decisions.as_view(), name="api-decisions"),

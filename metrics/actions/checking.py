@@ -11,11 +11,11 @@ from django.db.models import F
 from feedback.models import Feature, ModelVersion
 from metrics.models import (
     Conclusion,
+    DaySummary,
     Estimate,
     EstimateSet,
     Expectation,
     ExpectationStatus,
-    HourlySummary,
     ScoreSnapshot,
 )
 from metrics.stats import histograms
@@ -172,12 +172,13 @@ def _latency_evidence(expectation: Expectation, version: ModelVersion) -> Eviden
     A share F of the answers comes within the target: p95 lies over the target just when F is under 0.95, and
     both are decided by the same interval. Not clustered: slow minutes come together.
     """
-    summed = HourlySummary.objects.filter(version=version, segment=expectation.segment).order_by("hour")
+    summed = DaySummary.objects.filter(version=version, segment=expectation.segment).order_by("day")
     counts = total(Counts.from_json(payload) for payload in summed.values_list("payload", flat=True).iterator())
     hist = counts.measures.get("latency_ms", {})
     n = sum(hist.values())
     if not n:
-        return Evidence(reason="no prediction came with its latency", version=version.name)
+        part = f" of {expectation.segment}" if expectation.segment else ""
+        return Evidence(reason=f"no prediction{part} came with its latency", version=version.name)
     n_star = _n_star(expectation.feature)
     reach = anytime_multiplier(n, n_star) * math.sqrt(P95 * (1 - P95) / n)
     is_enough = n >= MIN_COUNTED and P95 + reach < 1  # else even the slowest answer bounds nothing

@@ -216,13 +216,13 @@ def _observed(feature: Feature, named: set[str]) -> dict[str, tuple[float, float
         for external_id, label, value in Prediction.objects.filter(**some).values_list(
             "external_id", "label", "value"
         ):
-            right = _is_right(feature, (label, value), truths.get(external_id, (None, None)))
+            right = is_right(feature, (label, value), truths.get(external_id, (None, None)))
             if right is not None:
                 found[external_id] = (1.0, float(right))
     return found
 
 
-def _is_right(
+def is_right(
     feature: Feature, answer: tuple[str | None, float | None], truth: tuple[str | None, float | None]
 ) -> bool | None:
     """None: they cannot be compared, such as numbers without a tolerance."""

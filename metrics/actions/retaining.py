@@ -40,7 +40,7 @@ def purge(*, feature: Feature, now: datetime) -> int:
 
 def _everything_seen_until() -> datetime | None:
     """Rows received before this were drawn from and summed up. None: work that may still read them is waiting."""
-    if Job.objects.unfinished().filter(kind__in=["draw", "sum_up", "sum_hours"]).exists():
+    if Job.objects.unfinished().filter(kind__in=["draw", "sum_up", "sum_hours", "fix_reference"]).exists():
         return None
     looks = dict(Look.objects.filter(name__in=LOOKS).values_list("name", "looked_until"))
     return min(looks.values()) - OVERLAP if len(looks) == len(LOOKS) else None

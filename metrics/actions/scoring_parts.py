@@ -6,12 +6,14 @@ from datetime import datetime, timedelta
 from django.db.models import Count, F, Q
 
 from feedback.models import Feature, FeedbackItem
-from metrics.models import Estimate, UseWeek
+from metrics.models import Alert, Estimate, UseWeek
 from metrics.readiness import checklist, holding
 from metrics.stats import accountability
 from metrics.stats.accountability import Part
 
 WINDOW, WEEK = timedelta(days=28), timedelta(days=7)
+# An alert that ended by itself before its answer was due needed none.
+IN_TIME = Q(answered_at__lte=F("due_at")) | Q(answered_at=None, cleared_at__lte=F("due_at"))
 
 
 def parts_of(feature: Feature, *, end: datetime, agreed: float, now: datetime) -> dict[str, Part]:
@@ -82,19 +84,28 @@ def _reliance(feature: Feature, end: datetime) -> Part:
 
 
 def _answering(feature: Feature, end: datetime) -> Part:
-    """Complaints; alerts join them where there are any."""
+    """Complaints and alerts alike: looked at in time, and ended in time with words."""
     start = end - WINDOW
+    complaints = FeedbackItem.objects.of(feature).complaints().falling_due_between(start, end)
     is_triage = Q(triage_due_at__gte=start, triage_due_at__lt=end)
     is_close = Q(close_due_at__gte=start, close_due_at__lt=end)
-    n = (
-        FeedbackItem.objects.of(feature)
-        .complaints()
+    of_complaints = complaints.aggregate(
+        n_triage_due=Count("pk", filter=is_triage),
+        n_triaged=Count("pk", filter=is_triage & Q(triaged_at__lte=F("triage_due_at"))),
+        n_close_due=Count("pk", filter=is_close),
+        n_closed=Count("pk", filter=is_close & Q(closed_at__lte=F("close_due_at")) & ~Q(outcome="")),
+    )
+    # Constraints see to it that an alert is never answered nor cleared without words.
+    is_answer = Q(due_at__gte=start, due_at__lt=end)
+    of_alerts = (
+        Alert.objects.of(feature)
         .falling_due_between(start, end)
         .aggregate(
-            n_triage_due=Count("pk", filter=is_triage),
-            n_triaged=Count("pk", filter=is_triage & Q(triaged_at__lte=F("triage_due_at"))),
+            n_triage_due=Count("pk", filter=is_answer),
+            n_triaged=Count("pk", filter=is_answer & IN_TIME),
             n_close_due=Count("pk", filter=is_close),
-            n_closed=Count("pk", filter=is_close & Q(closed_at__lte=F("close_due_at")) & ~Q(outcome="")),
+            n_closed=Count("pk", filter=is_close & Q(cleared_at__lte=F("close_due_at"))),
         )
     )
-    return accountability.answering(**n)
+    n = {name: of_complaints[name] + of_alerts[name] for name in of_complaints}
+    return accountability.answering(**n, n_alerts=max(of_alerts["n_triage_due"], of_alerts["n_close_due"]))

@@ -1,49 +1,45 @@
 """From predictions and truths to hourly counts. Pull: whatever was received since the last look."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import UTC, date, datetime, time, timedelta
 
-import pandas as pd
 from django.db.models import Max
 from django.db.models.functions import TruncHour
 
+from feedback.actions.jobs import enter_job
 from feedback.actions.looks import look_at
 from feedback.models import Feature, ModelVersion, Outcome, Prediction
 from feedback.models.predictions import OutcomeQuerySet
-from metrics.models import HourlySummary
-from metrics.stats.counts import Counts, count_hours
+from metrics.actions.loading import load, stretches
+from metrics.models import CountedTolerance, DaySummary, FieldReference, HourlySummary
+from metrics.stats.counting import ALL, HourSegment, Tolerance, count_hours
+from metrics.stats.counts import Counts, total
 
-HOUR = timedelta(hours=1)
-LARGEST_GAP = timedelta(days=1)
-LONGEST_RUN = 300  # hours
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+LARGEST_GAP = DAY
+LONGEST_RUN = timedelta(days=7)
 CHUNK = 500
-COLUMNS = (
-    "pk",
-    "external_id",
-    "occurred_at",
-    "label",
-    "score",
-    "actor",
-    "inputs",
-    "latency_ms",
-    "cpu_ms",
-    "rss_mb",
-)
 
 HourKey = tuple[int, datetime]  # version id, start of the hour
+DaySegment = tuple[date, str]
 
 
 def changed_hours(*, now: datetime) -> tuple[set[HourKey], Callable[[], None]]:
-    """The (version, hour)s whose predictions or truths came in since the last look, and how to remember it."""
+    """The (version, hour)s whose predictions or truths came in since the last look, and how to remember it.
+
+    With a feature's tolerance what is right has changed too: then all its hours.
+    """
     predictions, remember_predictions = look_at(Prediction.objects.order_by(), name="sum predictions", now=now)
     outcomes, remember_outcomes = look_at(Outcome.objects.order_by(), name="sum outcomes", now=now)
     touched = predictions.values_list("version", TruncHour("occurred_at", tzinfo=UTC)).distinct()
-    hours = _not_final(set(touched) | _hours_of(outcomes))
+    judged_anew, remember_tolerances = _under_a_new_tolerance()
+    hours = _not_final(set(touched) | _hours_of(outcomes) | judged_anew)
 
     def remember() -> None:
         remember_predictions()
         remember_outcomes()
+        remember_tolerances()
 
     return hours, remember
 
@@ -56,23 +52,42 @@ def _not_final(hours: set[HourKey]) -> set[HourKey]:
 
 
 def _hours_of(outcomes: OutcomeQuerySet) -> set[HourKey]:
-    ids: dict[int, list[str]] = defaultdict(list)
-    for feature, external_id in outcomes.values_list("feature", "external_id").distinct():
-        ids[feature].append(external_id)
-    return {
-        (version, occurred_at.replace(minute=0, second=0, microsecond=0))
-        for feature, named in ids.items()
-        for chunk in _chunks(named)
-        for version, occurred_at in Prediction.objects.filter(feature=feature, external_id__in=chunk).values_list(
-            "version", "occurred_at"
-        )
-    }
+    hours: set[HourKey] = set()
+    for feature in set(outcomes.values_list("feature", flat=True).distinct()):
+        named = outcomes.filter(feature=feature).values("external_id")
+        told = Prediction.objects.filter(feature=feature, external_id__in=named).order_by()
+        hours |= set(told.values_list("version", TruncHour("occurred_at", tzinfo=UTC)).distinct())
+    return hours
+
+
+def _under_a_new_tolerance() -> tuple[set[HourKey], Callable[[], None]]:
+    counted = {row.feature_id: (row.tolerance, row.tolerance_kind) for row in CountedTolerance.objects.all()}
+    numbers = Feature.objects.filter(answer_kind=Feature.AnswerKind.NUMBER)
+    changed = [each for each in numbers if counted.get(each.pk) != (each.tolerance, each.tolerance_kind)]
+    hours = HourlySummary.objects.filter(feature__in=changed, segment=ALL).values_list("version", "hour")
+
+    def remember() -> None:
+        for feature in changed:
+            now = {"tolerance": feature.tolerance, "tolerance_kind": feature.tolerance_kind}
+            CountedTolerance.objects.update_or_create(feature=feature, defaults=now)
+
+    return set(hours) if changed else set(), remember
+
+
+def enter_runs(hours: Iterable[HourKey], *, now: datetime) -> int:
+    """Have these hours summed, by jobs of this instant's own: one that is running may have read them already."""
+    found = list(runs(hours))
+    for version, start, end in found:
+        key = f"{version} {start.isoformat()} {end.isoformat()} {now.isoformat()}"
+        enter_job("sum_hours", key, run_after=now, now=now)
+    return len(found)
 
 
 def runs(hours: Iterable[HourKey]) -> Iterator[tuple[int, datetime, datetime]]:
     """Changed hours as (version id, first hour, end) runs, each small enough for one job.
 
-    Hours at most a day apart are one run: re-reading a quiet hour costs less than a job of its own.
+    Hours at most a day apart are one run: re-reading a quiet hour costs less than a job of its own. Of the
+    hours of a UTC day, all are in one run: its sum is made once.
     """
     by_version: dict[int, list[datetime]] = defaultdict(list)
     for version, hour in hours:
@@ -81,7 +96,7 @@ def runs(hours: Iterable[HourKey]) -> Iterator[tuple[int, datetime, datetime]]:
         starts.sort()
         first = previous = starts[0]
         for hour in starts[1:]:
-            if hour - previous > LARGEST_GAP or hour - first >= LONGEST_RUN * HOUR:
+            if hour - previous > LARGEST_GAP or hour.date() - first.date() >= LONGEST_RUN:
                 yield version, first, previous + HOUR
                 first = hour
             previous = hour
@@ -91,9 +106,9 @@ def runs(hours: Iterable[HourKey]) -> Iterator[tuple[int, datetime, datetime]]:
 def prepare_summaries(*, version_id: int, start: datetime, end: datetime, now: datetime) -> Callable[[], int]:
     """Count the hours of one version in [start, end) again; the answer writes them and says how many.
 
-    Reads outside a transaction; the answer wants one, and replaces each hour whole. Race: jobs of one feature
-    write one after the other. One whose hours another has written since it read counts them again, so older
-    counts never take the place of newer ones.
+    Reads outside a transaction; the answer wants one, and replaces all hours of the stretch, the segments in
+    them, and the sums of their days. Race: jobs of one feature write one after the other. One whose hours
+    another has written since it read counts them again, so older counts never take the place of newer ones.
     """
     version = ModelVersion.objects.select_related("feature").get(pk=version_id)
     seen = _written(version, start, end)
@@ -102,24 +117,21 @@ def prepare_summaries(*, version_id: int, start: datetime, end: datetime, now: d
     def write() -> int:
         feature = Feature.objects.select_for_update(no_key=True).get(pk=version.feature_id)
         is_overtaken = _written(version, start, end) != seen
-        hours = _counted(version, start, end) if is_overtaken else counted
-        hours = [(hour, counts) for hour, counts in hours if hour >= (feature.purged_until or hour)]
-        at = _after_all_others(version.feature, now)
-        HourlySummary.objects.bulk_create(
-            [_summary(version, hour, counts, at) for hour, counts in hours],
-            batch_size=CHUNK,
-            update_conflicts=True,
-            unique_fields=["version", "segment", "hour"],
-            update_fields=["payload", "source_count", "summed_at"],
-        )
-        return len(hours)
+        fresh = _counted(version, start, end) if is_overtaken else counted
+        first = max(start, feature.purged_until or start)  # what lies before is final: its rows are gone
+        hours = {key: counts for key, counts in fresh.items() if key[0] >= first}
+        at = _after_all_others(feature, now)
+        if first < end:
+            _replace_days(version, hours, (first, end), at)
+            _replace_hours(version, hours, (first, end), at)
+        return sum(segment == ALL for _, segment in hours)
 
     return write
 
 
 def _written(version: ModelVersion, start: datetime, end: datetime) -> list[tuple[datetime, datetime]]:
     """Which hours are summed, and when they were: it changes with every write."""
-    there = HourlySummary.objects.filter(version=version, hour__gte=start, hour__lt=end)
+    there = HourlySummary.objects.filter(version=version, segment=ALL, hour__gte=start, hour__lt=end)
     return list(there.order_by("hour").values_list("hour", "summed_at"))
 
 
@@ -129,51 +141,67 @@ def _after_all_others(feature: Feature, now: datetime) -> datetime:
     return max(now, newest + timedelta(microseconds=1)) if newest else now
 
 
-def _counted(version: ModelVersion, start: datetime, end: datetime) -> list[tuple[datetime, Counts]]:
-    fields = [entry["name"] for entry in version.feature.input_fields]
-    return count_hours(_rows(version, start, end), fields=fields)
+def _counted(version: ModelVersion, start: datetime, end: datetime) -> dict[HourSegment, Counts]:
+    feature, counted = version.feature, dict[HourSegment, Counts]()
+    made = FieldReference.objects.filter(version=version).first()
+    references = made.fields if made else {}
+    fields = list(dict.fromkeys([*(entry["name"] for entry in feature.input_fields), *references]))
+    tolerance = None
+    if feature.tolerance is not None:
+        is_relative = feature.tolerance_kind == Feature.ToleranceKind.RELATIVE
+        tolerance = Tolerance(feature.tolerance, is_relative)
+    for part in stretches(version, start, end):
+        rows = load(version, *part, fields=fields)
+        for key, counts in count_hours(rows, references=references, tolerance=tolerance).items():
+            counted[key] = counted[key].plus(counts) if key in counted else counts
+    return counted
 
 
-def _summary(version: ModelVersion, hour: datetime, counts: Counts, now: datetime) -> HourlySummary:
-    return HourlySummary(
-        feature_id=version.feature_id,
-        version=version,
-        hour=hour,
-        payload=counts.to_json(),
-        source_count=counts.n,
-        summed_at=now,
-    )
-
-
-def _rows(version: ModelVersion, start: datetime, end: datetime) -> pd.DataFrame:
-    """One row a prediction of [start, end), with its newest truth."""
-    found = Prediction.objects.filter(version=version).occurred_between(start, end).values_list(*COLUMNS)
-    rows = pd.DataFrame.from_records(list(found), columns=list(COLUMNS))
-    for name in ("score", "latency_ms", "cpu_ms", "rss_mb"):
-        rows[name] = rows[name].astype(float)
-    truths = _truths(version.feature_id, list(rows["external_id"]))
-    known = [truths.get(external_id) for external_id in rows["external_id"]]
-    rows["truth"] = pd.Series([truth[0] if truth else None for truth in known], dtype=object)
-    rows["lag_hours"] = pd.Series(
+def _replace_hours(
+    version: ModelVersion, hours: Mapping[HourSegment, Counts], stretch: tuple[datetime, datetime], at: datetime
+) -> None:
+    held = {"feature_id": version.feature_id, "version": version, "summed_at": at}
+    HourlySummary.objects.bulk_create(
         [
-            (truth[1] - occurred_at) / HOUR if truth else None
-            for truth, occurred_at in zip(known, rows["occurred_at"], strict=True)
+            HourlySummary(**held, hour=hour, segment=segment, payload=counts.to_json(), source_count=counts.n)
+            for (hour, segment), counts in hours.items()
         ],
-        dtype=float,
+        batch_size=CHUNK,
+        update_conflicts=True,
+        unique_fields=["version", "hour", "segment"],
+        update_fields=["payload", "source_count", "summed_at"],
     )
-    return rows
+    there = HourlySummary.objects.filter(version=version, hour__gte=stretch[0], hour__lt=stretch[1])
+    there.exclude(summed_at=at).delete()  # hours and segments without a prediction by now
 
 
-def _truths(feature_id: int, external_ids: list[str]) -> dict[str, tuple[str | None, datetime]]:
-    """external id -> newest truth and when it was observed."""
-    newest: dict[str, tuple[str | None, datetime]] = {}
-    for chunk in _chunks(external_ids):
-        named = Outcome.objects.filter(feature=feature_id, external_id__in=chunk).oldest_first()
-        for external_id, truth, observed_at in named.values_list("external_id", "truth_label", "observed_at"):
-            newest[external_id] = (truth, observed_at)
-    return newest
+def _replace_days(
+    version: ModelVersion, hours: Mapping[HourSegment, Counts], stretch: tuple[datetime, datetime], at: datetime
+) -> None:
+    """The sums of the stretch's days, of its fresh hours and of those before and after it that stay."""
+    first, last = stretch[0].date(), (stretch[1] - timedelta(microseconds=1)).date()
+    there = HourlySummary.objects.filter(
+        version=version, hour__gte=_midnight(first), hour__lt=_midnight(last) + DAY
+    ).exclude(hour__gte=stretch[0], hour__lt=stretch[1])
+    around = there.values_list("hour", "segment", "payload")
+    everything = {(hour, segment): Counts.from_json(payload) for hour, segment, payload in around} | dict(hours)
+    parts: dict[DaySegment, list[Counts]] = defaultdict(list)
+    for hour, segment in sorted(everything):
+        parts[hour.date(), segment].append(everything[hour, segment])
+    held = {"feature_id": version.feature_id, "version": version, "summed_at": at}
+    DaySummary.objects.bulk_create(
+        [
+            DaySummary(**held, day=day, segment=segment, payload=counts.to_json(), source_count=counts.n)
+            for (day, segment), of_day in parts.items()
+            for counts in [total(of_day)]
+        ],
+        batch_size=CHUNK,
+        update_conflicts=True,
+        unique_fields=["version", "day", "segment"],
+        update_fields=["payload", "source_count", "summed_at"],
+    )
+    DaySummary.objects.filter(version=version, day__range=(first, last)).exclude(summed_at=at).delete()
 
 
-def _chunks(values: list[str]) -> Iterator[list[str]]:
-    for at in range(0, len(values), CHUNK):
-        yield values[at : at + CHUNK]
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), UTC)

@@ -41,6 +41,62 @@ class CalibrationBinShape(serializers.Serializer[Any]):
     right_high = serializers.FloatField()
 
 
+class ReliabilityShape(serializers.Serializer[Any]):
+    event = serializers.CharField(help_text="The label whose chance it is; empty: that the answer is right.")
+    bars = CalibrationBinShape(many=True)
+
+
+class LagPointShape(serializers.Serializer[Any]):
+    hours = serializers.IntegerField()
+    share = serializers.FloatField()
+
+
+class LagShape(serializers.Serializer[Any]):
+    median_hours = serializers.FloatField()
+    p90_hours = serializers.FloatField()
+    curve = LagPointShape(many=True)
+    n = serializers.IntegerField()
+
+
+class SegmentRowShape(serializers.Serializer[Any]):
+    name = serializers.CharField()
+    value = serializers.FloatField()
+    low = serializers.FloatField()
+    high = serializers.FloatField()
+    n = serializers.IntegerField()
+    population = serializers.IntegerField()
+    rest = serializers.FloatField()
+    difference = serializers.FloatField()
+    difference_low = serializers.FloatField()
+    difference_high = serializers.FloatField()
+    q = serializers.FloatField()
+    is_found = serializers.BooleanField()
+
+
+class BoundsShape(serializers.Serializer[Any]):
+    low = serializers.FloatField()
+    high = serializers.FloatField()
+
+
+class ComparisonShape(serializers.Serializer[Any]):
+    version = serializers.CharField()
+    against = serializers.CharField()
+    against_is_baseline = serializers.BooleanField()
+    against_is_previous = serializers.BooleanField()
+    method = serializers.ChoiceField(["paired", "newcombe", "unpaired"])
+    value = serializers.FloatField(allow_null=True)
+    low = serializers.FloatField(allow_null=True)
+    high = serializers.FloatField(allow_null=True)
+    anytime_low = serializers.FloatField(allow_null=True)
+    anytime_high = serializers.FloatField(allow_null=True)
+    n = serializers.IntegerField()
+    n_against = serializers.IntegerField()
+    n_to_go = serializers.IntegerField(allow_null=True)
+    state = serializers.ChoiceField(["no_data", "collecting", "measured"])
+    reason = serializers.CharField()
+    sentence = serializers.CharField()
+
+
 class EstimateReportShape(serializers.Serializer[Any]):
     feature = serializers.CharField()
     version = serializers.CharField(allow_null=True)
@@ -57,6 +113,14 @@ class EstimateReportShape(serializers.Serializer[Any]):
     per_label = serializers.DictField(child=serializers.DictField(child=FigureShape()))
     confusion = ConfusionShape(allow_null=True)
     calibration = CalibrationBinShape(many=True)
+    reliability = ReliabilityShape(allow_null=True)
+    coverage = serializers.FloatField(allow_null=True)
+    lag = LagShape(allow_null=True)
+    mature_until = serializers.DateField(allow_null=True)
+    segments = SegmentRowShape(many=True)
+    segments_reason = serializers.CharField()
+    undecided_bounds = BoundsShape(allow_null=True)
+    comparison = ComparisonShape(allow_null=True)
     reason = serializers.CharField()
 
 
@@ -120,8 +184,27 @@ ESTIMATES = {
             "right_high": 0.96,
         }
     ],
+    "reliability": None,
+    "coverage": None,
+    "lag": None,
+    "mature_until": None,
+    "segments": [
+        {
+            "name": "origin:JFK", "value": 0.84, "low": 0.79, "high": 0.89, "n": 190, "population": 5260,
+            "rest": 0.92, "difference": -0.08, "difference_low": -0.13, "difference_high": -0.03, "q": 0.01,
+            "is_found": True,
+        }
+    ],
+    "segments_reason": "",
+    "undecided_bounds": {"low": 0.879, "high": 0.899},
+    "comparison": {
+        "version": "2-boosted", "against": "1-rule", "against_is_baseline": True, "against_is_previous": True,
+        "method": "unpaired", "value": 0.08, "low": 0.04, "high": 0.12, "anytime_low": 0.02, "anytime_high": 0.14,
+        "n": 619, "n_against": 410, "n_to_go": 0, "state": "measured", "reason": "",
+        "sentence": "Version 2-boosted is 8 points better than 1-rule (2 to 14).",
+    },
     "reason": "",
-}
+}  # fmt: skip
 LATENCY = {"p50": 14.3, "p90": 24.1, "p95": 28.2, "p99": 55.7, "n": 16829}
 RUNTIME = {
     "feature": "delay-alert",

@@ -3,6 +3,9 @@ import django.db.models.expressions
 from django.conf import settings
 from django.db import migrations, models
 
+import metrics.models.summaries
+import reviews.models.constraints
+
 
 class Migration(migrations.Migration):
     initial = True
@@ -12,6 +15,294 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        migrations.CreateModel(
+            name="Alert",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID"),
+                ),
+                (
+                    "feature",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="feedback.feature",
+                    ),
+                ),
+                (
+                    "version",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="feedback.modelversion",
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("quality", "Less often right than before"),
+                            ("expectation", "An expectation is broken"),
+                        ],
+                        max_length=12,
+                    ),
+                ),
+                ("key", models.CharField(max_length=100)),
+                ("title", models.CharField(max_length=200)),
+                (
+                    "owner",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                ("raised_at", models.DateTimeField()),
+                ("due_at", models.DateTimeField()),
+                ("close_due_at", models.DateTimeField()),
+                ("answered_at", models.DateTimeField(blank=True, null=True)),
+                ("snoozed_until", models.DateTimeField(blank=True, null=True)),
+                ("cleared_at", models.DateTimeField(blank=True, null=True)),
+                ("cleared_why", models.TextField(blank=True, max_length=2000)),
+                ("is_cleared_by_person", models.BooleanField(default=False)),
+                ("evidence", models.JSONField(blank=True, default=dict)),
+            ],
+            options={
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("cleared_at", None)), fields=["feature", "due_at"], name="alert_raised"
+                    ),
+                    models.Index(fields=["feature", "raised_at"], name="alert_feature"),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("cleared_at", None)),
+                        fields=("feature", "key"),
+                        name="metrics_alert_raised_once",
+                        violation_error_message="This is raised already.",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("kind__in", ["quality", "expectation"])),
+                        name="metrics_alert_kind_is_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("kind", "quality"), _negated=True),
+                            ("version__isnull", False),
+                            _connector="OR",
+                        ),
+                        name="metrics_alert_quality_is_of_a_version",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("title", ""), _negated=True), models.Q(("key", ""), _negated=True)
+                        ),
+                        name="metrics_alert_says_what_it_is",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("close_due_at__gte", models.F("due_at")), ("due_at__gt", models.F("raised_at"))
+                        ),
+                        name="metrics_alert_is_due_later",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("cleared_at", None), ("cleared_why", ""), ("is_cleared_by_person", False)),
+                            models.Q(
+                                ("cleared_at__gte", models.F("raised_at")),
+                                ("cleared_at__isnull", False),
+                                models.Q(("cleared_why", ""), _negated=True),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="metrics_alert_cleared_with_a_reason",
+                        violation_error_message="Say why it is over.",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("snoozed_until", None), ("snoozed_until__gt", models.F("raised_at")), _connector="OR"
+                        ),
+                        name="metrics_alert_snoozed_ahead",
+                        violation_error_message="Choose a time ahead.",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("answered_at", None), ("answered_at__gte", models.F("raised_at")), _connector="OR"
+                        ),
+                        name="metrics_alert_answered_after_it_was_raised",
+                    ),
+                    reviews.models.constraints.Unchanging(
+                        fields=(
+                            "feature",
+                            "version",
+                            "kind",
+                            "key",
+                            "raised_at",
+                            "due_at",
+                            "close_due_at",
+                            "evidence",
+                        ),
+                        name="metrics_alert_what_was_raised_never_changes",
+                    ),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="AlertStep",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID"),
+                ),
+                (
+                    "alert",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="steps", to="metrics.alert"
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("raised", "Raised"),
+                            ("taken", "Taken over"),
+                            ("handed_over", "Handed over"),
+                            ("snoozed", "Snoozed"),
+                            ("cleared", "Cleared"),
+                        ],
+                        max_length=11,
+                    ),
+                ),
+                (
+                    "by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "to",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                ("until", models.DateTimeField(blank=True, null=True)),
+                ("words", models.TextField(blank=True, max_length=2000)),
+                ("at", models.DateTimeField()),
+            ],
+            options={
+                "ordering": ["at", "pk"],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("kind__in", ["raised", "taken", "handed_over", "snoozed", "cleared"])),
+                        name="metrics_alertstep_kind_is_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("kind", "raised"), models.Q(("words", ""), _negated=True), _connector="OR"
+                        ),
+                        name="metrics_alertstep_answered_in_words",
+                        violation_error_message="Say something to it.",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("kind", "snoozed"), ("until__isnull", False)),
+                            models.Q(models.Q(("kind", "snoozed"), _negated=True), ("until", None)),
+                            _connector="OR",
+                        ),
+                        name="metrics_alertstep_only_a_snooze_has_an_end",
+                    ),
+                    reviews.models.constraints.Unchanging(
+                        fields=("alert", "kind", "until", "words", "at"), name="metrics_alertstep_never_changes"
+                    ),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="QualityWatch",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID"),
+                ),
+                (
+                    "feature",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to="feedback.feature"
+                    ),
+                ),
+                (
+                    "version",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to="feedback.modelversion"
+                    ),
+                ),
+                ("as_of", models.DateTimeField()),
+                ("n", models.PositiveIntegerField()),
+                ("n_to_learn", models.PositiveIntegerField()),
+                ("statistic", models.FloatField()),
+                ("threshold", models.FloatField()),
+                ("n_newest", models.PositiveIntegerField(default=0)),
+                ("foretold", models.FloatField(null=True)),
+                ("found", models.FloatField(null=True)),
+                ("found_low", models.FloatField(null=True)),
+                ("found_high", models.FloatField(null=True)),
+            ],
+            options={
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("statistic__gte", 0), ("threshold__gt", 1)),
+                        name="metrics_qualitywatch_statistic_is_a_sum",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("foretold", None), ("found", None), ("n_newest", 0)),
+                            models.Q(
+                                ("foretold__isnull", False),
+                                ("found__isnull", False),
+                                ("found_high__isnull", False),
+                                ("found_low__isnull", False),
+                                ("foretold__range", (0, 1)),
+                                ("found_high__gte", models.F("found")),
+                                ("found_low__lte", models.F("found")),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="metrics_qualitywatch_interval_holds_its_value",
+                    ),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="AlertLook",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID"),
+                ),
+                (
+                    "feature",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to="feedback.feature"
+                    ),
+                ),
+                ("mark", models.CharField(max_length=300)),
+                ("as_of", models.DateTimeField()),
+            ],
+        ),
         migrations.CreateModel(
             name="DebateRound",
             fields=[
@@ -249,6 +540,134 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name="DriftReading",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID"),
+                ),
+                (
+                    "feature",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="feedback.feature",
+                    ),
+                ),
+                (
+                    "version",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="feedback.modelversion",
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("field", "Input"), ("label", "Answers"), ("confidence", "Confidence")],
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "name",
+                    models.CharField(blank=True, help_text="Of the input field; empty otherwise.", max_length=200),
+                ),
+                ("window_from", models.DateField()),
+                ("window_to", models.DateField()),
+                ("reference_from", models.DateField(null=True)),
+                ("reference_to", models.DateField(null=True)),
+                ("js_distance", models.FloatField(null=True)),
+                ("psi", models.FloatField(null=True)),
+                ("threshold", models.FloatField(null=True)),
+                ("is_drifting", models.BooleanField(default=False)),
+                ("n", models.PositiveBigIntegerField()),
+                ("n_reference", models.PositiveBigIntegerField()),
+                ("value", models.FloatField(null=True)),
+                ("low", models.FloatField(null=True)),
+                ("high", models.FloatField(null=True)),
+                ("reference_value", models.FloatField(null=True)),
+                ("source", models.CharField(blank=True, max_length=8)),
+                ("weeks", models.JSONField(blank=True, default=list)),
+                ("as_of", models.DateTimeField()),
+                ("reason", models.CharField(blank=True, max_length=300)),
+            ],
+            options={
+                "indexes": [models.Index(fields=["feature", "kind"], name="driftreading_feature")],
+                "constraints": [
+                    models.UniqueConstraint(fields=("version", "kind", "name"), name="metrics_driftreading_once"),
+                    models.CheckConstraint(
+                        condition=models.Q(("kind__in", ["field", "label", "confidence"])),
+                        name="metrics_driftreading_kind_is_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(
+                                ("is_drifting", False),
+                                ("js_distance", None),
+                                ("threshold", None),
+                                models.Q(("reason", ""), _negated=True),
+                            ),
+                            models.Q(
+                                ("js_distance__isnull", False),
+                                ("js_distance__range", (0, 1)),
+                                ("threshold__isnull", False),
+                                ("threshold__range", (0, 1)),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="metrics_driftreading_distance_or_reason",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("is_drifting", False),
+                            models.Q(("js_distance__gt", models.F("threshold")), ("js_distance__isnull", False)),
+                            _connector="OR",
+                        ),
+                        name="metrics_driftreading_drifts_over_its_threshold",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("window_to__gt", models.F("window_from"))),
+                        name="metrics_driftreading_window_is_forward",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("high", None), ("low", None), ("value", None)),
+                            models.Q(
+                                ("high__isnull", False),
+                                ("low__isnull", False),
+                                ("value__isnull", False),
+                                ("high__gte", models.F("value")),
+                                ("low__lte", models.F("value")),
+                                ("value__range", (0, 1)),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="metrics_driftreading_interval_holds_its_value",
+                    ),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="DriftLook",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID"),
+                ),
+                (
+                    "feature",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to="feedback.feature"
+                    ),
+                ),
+                ("mark", models.CharField(max_length=200)),
+                ("as_of", models.DateTimeField()),
+            ],
+        ),
+        migrations.CreateModel(
             name="Conclusion",
             fields=[
                 (
@@ -290,7 +709,7 @@ class Migration(migrations.Migration):
                         to="feedback.modelversion",
                     ),
                 ),
-                ("segment", models.CharField(blank=True, default="", max_length=270)),
+                ("segment", models.CharField(blank=True, default="", max_length=275)),
                 (
                     "window",
                     models.CharField(
@@ -315,9 +734,17 @@ class Migration(migrations.Migration):
                 ("covered_days", models.PositiveIntegerField()),
                 ("days", models.PositiveIntegerField()),
                 ("undecided_share", models.FloatField(null=True)),
+                ("undecided_low", models.FloatField(null=True)),
+                ("undecided_high", models.FloatField(null=True)),
                 ("accuracy_variance", models.FloatField(null=True)),
+                ("mature_until", models.DateField(null=True)),
                 ("confusion", models.JSONField(null=True)),
                 ("calibration", models.JSONField(default=list)),
+                ("reliability", models.JSONField(null=True)),
+                ("lag", models.JSONField(null=True)),
+                ("segments", models.JSONField(default=list)),
+                ("segments_reason", models.CharField(blank=True, default="", max_length=300)),
+                ("comparisons", models.JSONField(default=list)),
                 ("reason", models.CharField(blank=True, default="", max_length=300)),
             ],
             options={
@@ -330,6 +757,18 @@ class Migration(migrations.Migration):
                     models.CheckConstraint(
                         condition=models.Q(("window_to__gte", models.F("window_from"))),
                         name="metrics_estimateset_window_is_forward",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("undecided_high", None), ("undecided_low", None)),
+                            models.Q(
+                                ("undecided_high__lte", 1),
+                                ("undecided_low__gte", 0),
+                                ("undecided_low__lte", models.F("undecided_high")),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="metrics_estimateset_undecided_bounds_are_ordered",
                     ),
                 ],
             },
@@ -732,6 +1171,75 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name="PairedDay",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID"),
+                ),
+                (
+                    "feature",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="feedback.feature",
+                    ),
+                ),
+                (
+                    "new",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="feedback.modelversion",
+                    ),
+                ),
+                (
+                    "old",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to="feedback.modelversion"
+                    ),
+                ),
+                ("day", models.DateField()),
+                ("n_pairs", models.PositiveBigIntegerField(help_text="Known truth or not.")),
+                ("n_both_right", models.PositiveBigIntegerField()),
+                ("n_only_new", models.PositiveBigIntegerField()),
+                ("n_only_old", models.PositiveBigIntegerField()),
+                ("n_neither", models.PositiveBigIntegerField()),
+                ("summed_until", models.DateTimeField()),
+            ],
+            options={
+                "indexes": [models.Index(fields=["feature", "summed_until"], name="pairedday_feature")],
+                "constraints": [
+                    models.UniqueConstraint(fields=("new", "old", "day"), name="metrics_pairedday_once"),
+                    models.CheckConstraint(
+                        condition=models.Q(("new", models.F("old")), _negated=True),
+                        name="metrics_pairedday_of_two_versions",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            (
+                                "n_pairs__gte",
+                                django.db.models.expressions.CombinedExpression(
+                                    django.db.models.expressions.CombinedExpression(
+                                        django.db.models.expressions.CombinedExpression(
+                                            models.F("n_both_right"), "+", models.F("n_only_new")
+                                        ),
+                                        "+",
+                                        models.F("n_only_old"),
+                                    ),
+                                    "+",
+                                    models.F("n_neither"),
+                                ),
+                            )
+                        ),
+                        name="metrics_pairedday_known_pairs_are_pairs",
+                    ),
+                ],
+            },
+        ),
+        migrations.CreateModel(
             name="ScoreSnapshot",
             fields=[
                 (
@@ -1080,16 +1588,154 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("hour", models.DateTimeField()),
-                ("segment", models.CharField(blank=True, default="", max_length=270)),
-                ("payload", models.JSONField()),
+                ("segment", models.CharField(blank=True, default="", max_length=275)),
+                (
+                    "payload",
+                    models.JSONField(
+                        decoder=metrics.models.summaries.FastJSONReader, encoder=metrics.models.summaries.FastJSON
+                    ),
+                ),
                 ("source_count", models.PositiveIntegerField()),
                 ("summed_at", models.DateTimeField()),
             ],
             options={
-                "indexes": [models.Index(fields=["feature", "segment", "hour"], name="hourlysummary_feature")],
+                "indexes": [models.Index(fields=["feature", "summed_at"], name="hourlysummary_summed")],
                 "constraints": [
                     models.UniqueConstraint(
-                        fields=("version", "segment", "hour"), name="metrics_hourlysummary_once"
+                        fields=("version", "hour", "segment"), name="metrics_hourlysummary_once"
+                    )
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="DaySummary",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID"),
+                ),
+                (
+                    "feature",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="feedback.feature",
+                    ),
+                ),
+                (
+                    "version",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="feedback.modelversion",
+                    ),
+                ),
+                ("day", models.DateField()),
+                ("segment", models.CharField(blank=True, default="", max_length=275)),
+                (
+                    "payload",
+                    models.JSONField(
+                        decoder=metrics.models.summaries.FastJSONReader, encoder=metrics.models.summaries.FastJSON
+                    ),
+                ),
+                ("source_count", models.PositiveIntegerField()),
+                ("summed_at", models.DateTimeField()),
+            ],
+            options={
+                "indexes": [
+                    models.Index(fields=["feature", "segment", "version", "day"], name="daysummary_feature"),
+                    models.Index(fields=["feature", "summed_at"], name="daysummary_summed"),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(fields=("version", "day", "segment"), name="metrics_daysummary_once")
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="SegmentValue",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID"),
+                ),
+                (
+                    "feature",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="feedback.feature",
+                    ),
+                ),
+                ("key", models.CharField(max_length=60)),
+                ("value", models.CharField(blank=True, max_length=200)),
+                ("name", models.CharField(max_length=275)),
+            ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(fields=("feature", "name"), name="metrics_segmentvalue_once")
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="FieldReference",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID"),
+                ),
+                (
+                    "version",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to="feedback.modelversion"
+                    ),
+                ),
+                ("first_on", models.DateField()),
+                ("last_on", models.DateField()),
+                ("fields", models.JSONField(default=dict)),
+                ("made_at", models.DateTimeField()),
+            ],
+            options={
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("last_on__gte", models.F("first_on"))),
+                        name="metrics_fieldreference_days_are_forward",
+                    )
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="CountedTolerance",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID"),
+                ),
+                (
+                    "feature",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to="feedback.feature"
+                    ),
+                ),
+                ("tolerance", models.FloatField(null=True)),
+                (
+                    "tolerance_kind",
+                    models.CharField(
+                        choices=[
+                            ("absolute", "In the number's own unit"),
+                            ("relative", "As a share of the true number"),
+                        ],
+                        max_length=8,
+                    ),
+                ),
+            ],
+            options={
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("tolerance_kind__in", ["absolute", "relative"])),
+                        name="metrics_countedtolerance_kind_is_known",
                     )
                 ],
             },

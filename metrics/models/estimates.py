@@ -41,7 +41,7 @@ class EstimateSet(models.Model):
 
     feature = models.ForeignKey(Feature, models.CASCADE, related_name="+", db_index=False)
     version = models.ForeignKey(ModelVersion, models.CASCADE, null=True, related_name="+")
-    segment = models.CharField(max_length=270, default="", blank=True)
+    segment = models.CharField(max_length=275, default="", blank=True)
     window = models.CharField(max_length=8, choices=Window.choices)
     window_from = models.DateTimeField()
     window_to = models.DateTimeField()
@@ -52,9 +52,19 @@ class EstimateSet(models.Model):
     covered_days = models.PositiveIntegerField()
     days = models.PositiveIntegerField()
     undecided_share = models.FloatField(null=True)
+    undecided_low = models.FloatField(null=True)
+    undecided_high = models.FloatField(null=True)
     accuracy_variance = models.FloatField(null=True)
+    # All days before it are mature: nearly all of their truth has arrived. Only of observed estimates.
+    mature_until = models.DateField(null=True)
+    # Each as its dataclass in metrics.reports: Confusion, CalibrationBin, Reliability, Lag, SegmentRow and so on.
     confusion = models.JSONField(null=True)
     calibration = models.JSONField(default=list)
+    reliability = models.JSONField(null=True)
+    lag = models.JSONField(null=True)
+    segments = models.JSONField(default=list)
+    segments_reason = models.CharField(max_length=300, default="", blank=True)
+    comparisons = models.JSONField(default=list)
     reason = models.CharField(max_length=300, default="", blank=True)
 
     objects = EstimateSetQuerySet.as_manager()
@@ -70,6 +80,11 @@ class EstimateSet(models.Model):
                 condition=Q(window_to__gte=models.F("window_from")),
                 name="metrics_estimateset_window_is_forward",
             ),
+            models.CheckConstraint(
+                condition=Q(undecided_low=None, undecided_high=None)
+                | Q(undecided_low__lte=models.F("undecided_high"), undecided_low__gte=0, undecided_high__lte=1),
+                name="metrics_estimateset_undecided_bounds_are_ordered",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -77,7 +92,7 @@ class EstimateSet(models.Model):
 
 
 class Estimate(models.Model):
-    """One metric with its two intervals; label empty for the metric of the whole answer."""
+    """One metric with its two intervals, in the metric's unit; label empty for the metric of the whole answer."""
 
     set = models.ForeignKey(EstimateSet, models.CASCADE, related_name="estimates")
     metric = models.CharField(max_length=20)

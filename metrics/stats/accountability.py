@@ -77,18 +77,22 @@ def reliance(used_given_right: float | None, not_used_given_wrong: float | None,
     return Part(value, value**2 / 4 * spread, n_right + n_wrong, told)
 
 
-def answering(*, n_triaged: int, n_triage_due: int, n_closed: int, n_close_due: int) -> Part:
-    """Complaints and the like that fell due: half on-time triage, half on-time closing with an outcome.
+def answering(
+    *, n_triaged: int, n_triage_due: int, n_closed: int, n_close_due: int, n_alerts: int = 0
+) -> Part:  # fmt: skip
+    """Complaints and alerts that fell due: half on-time triage, half on-time closing with an outcome.
 
     n_triaged of n_triage_due were triaged in time, n_closed of n_close_due closed in time with an outcome. Where
-    one half has none due, the other stands alone; none of either: no data.
+    one half has none due, the other stands alone; none of either: no data. n_alerts: how many of them are alerts.
     """
     halves = [(n, due) for n, due in ((n_triaged, n_triage_due), (n_closed, n_close_due)) if due]
     if not halves:
-        return Part(None, 0.0, 0, "no complaint fell due in the 28 days")
+        return Part(None, 0.0, 0, "no complaint and no alert fell due in the 28 days")
     value = sum(n / due for n, due in halves) / len(halves)
     variance = sum(share_variance(n / due, due) for n, due in halves) / len(halves) ** 2
     told = f"{n_triaged} of {n_triage_due} triaged in time, {n_closed} of {n_close_due} closed in time"
+    if n_alerts:
+        told += f", {n_alerts} alert{'s' if n_alerts > 1 else ''} among them"
     return Part(value, variance, max(n_triage_due, n_close_due), told)
 
 

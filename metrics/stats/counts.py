@@ -1,51 +1,82 @@
 """The additive counts of an hour (statistics.md §6): made from rows once, then only ever added."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from metrics.stats import histograms
+from metrics.stats.joint import BINS, FINE_BINS, Cell, Joint, JointKey, coarse
 
-FINE_BINS = 1000
-BINS = 20
+__all__ = ["BINS", "FINE_BINS", "MEASURES", "Cell", "Counts", "JointKey", "NumberCounts", "coarse", "total"]
 MEASURES = ("latency_ms", "cpu_ms", "rss_mb")
+Histogram = dict[int, int]
 
-# (label, fine score bin or None without a score, truth or None while it has not arrived)
-JointKey = tuple[str, int | None, str | None]
+
+@dataclass(slots=True)
+class NumberCounts:
+    """Predictions whose answer is a number, and how far from the truth they were, in the number's own unit.
+
+    n_truth: truth arrived. n_right: within the feature's tolerance; 0 where it has none. sum_error: of answer
+    - truth; sum_abs, sum_squares: of the same. abs_hist: log-histogram of |error|; pct_hist: of |error| / |truth|
+    where truth is not 0.
+    """
+
+    n: int = 0
+    n_truth: int = 0
+    n_right: int = 0
+    sum_error: float = 0.0
+    sum_abs: float = 0.0
+    sum_squares: float = 0.0
+    abs_hist: Histogram = field(default_factory=dict)
+    pct_hist: Histogram = field(default_factory=dict)
+
+
+HISTOGRAMS = ("abs_hist", "pct_hist")
+NUMBERS = tuple(each.name for each in fields(NumberCounts) if each.name not in HISTOGRAMS)
 
 
 @dataclass(slots=True)
 class Counts:
     """What is known of a set of predictions by adding alone.
 
-    joint: JointKey -> [predictions, sum of their scores]. measures: name -> log-histogram. missing: input
-    field -> predictions without it. lag: log-histogram of hours from prediction to truth.
+    joint: JointKey -> Cell. measures: name -> log-histogram. missing: input field -> predictions without it.
+    lag: log-histogram of hours from prediction to truth. fields: input field -> bin of the version's
+    FieldReference -> predictions; what fits none of them is in unseen (another category, or a number outside the
+    reference's range) or out_of_type (no number where the reference has numbers). Of a segment, joint has
+    bins of 20 only, each named by the first of the 1,000 in it, and nothing is known of its inputs.
     """
 
     n: int = 0
     n_with_actor: int = 0
-    joint: dict[JointKey, tuple[int, float]] = field(default_factory=dict)
-    measures: dict[str, dict[int, int]] = field(default_factory=dict)
+    joint: Mapping[JointKey, Cell] = field(default_factory=dict)
+    numbers: NumberCounts = field(default_factory=NumberCounts)
+    measures: dict[str, Histogram] = field(default_factory=dict)
+    lag: Histogram = field(default_factory=dict)
     missing: dict[str, int] = field(default_factory=dict)
-    lag: dict[int, int] = field(default_factory=dict)
+    fields: dict[str, Histogram] = field(default_factory=dict)
+    unseen: dict[str, int] = field(default_factory=dict)
+    out_of_type: dict[str, int] = field(default_factory=dict)
 
     def plus(self, other: "Counts") -> "Counts":
         """The counts of both sets together; neither is changed. Associative, commutative, Counts() is zero."""
         return total((self, other))
 
     def to_json(self) -> dict[str, Any]:
-        order = sorted(self.joint.items(), key=lambda entry: tuple(str(part) for part in entry[0]))
+        numbers = {name: getattr(self.numbers, name) for name in NUMBERS}
+        numbers |= {name: histograms.to_json(getattr(self.numbers, name)) for name in HISTOGRAMS}
         return {
             "n": self.n,
             "n_with_actor": self.n_with_actor,
-            "joint": [[*key, count, scores] for key, (count, scores) in order],
-            "measures": {name: histograms.to_json(hist) for name, hist in self.measures.items()},
-            "missing": self.missing,
+            "joint": Joint.of(self.joint).to_json(),
+            "numbers": numbers if self.numbers.n else None,
+            "measures": {name: histograms.to_json(hist) for name, hist in sorted(self.measures.items())},
             "lag": histograms.to_json(self.lag),
+            "missing": dict(sorted(self.missing.items())),
+            "fields": {name: histograms.to_json(hist) for name, hist in sorted(self.fields.items())},
+            "unseen": dict(sorted(self.unseen.items())),
+            "out_of_type": dict(sorted(self.out_of_type.items())),
         }
 
     @classmethod
@@ -53,118 +84,99 @@ class Counts:
         return cls(
             n=stored["n"],
             n_with_actor=stored["n_with_actor"],
-            joint={(label, bin_, truth): (count, scores) for label, bin_, truth, count, scores in stored["joint"]},
+            joint=Joint.from_json(stored["joint"]),
+            numbers=_numbers_from_json(stored["numbers"]),
             measures={name: histograms.from_json(hist) for name, hist in stored["measures"].items()},
-            missing=dict(stored["missing"]),
             lag=histograms.from_json(stored["lag"]),
+            missing=dict(stored["missing"]),
+            fields={name: histograms.from_json(hist) for name, hist in stored["fields"].items()},
+            unseen=dict(stored["unseen"]),
+            out_of_type=dict(stored["out_of_type"]),
         )
 
     def population(self) -> dict[tuple[str, int | None], tuple[int, float]]:
         """(label, score bin of 20) -> predictions and the sum of their scores: what the estimator needs."""
-        cells: dict[tuple[str, int | None], tuple[int, float]] = {}
-        for (label, fine, _), (count, scores) in self.joint.items():
-            _add_pair(cells, (label, coarse(fine)), count, scores)
-        return cells
+        joint = Joint.of(self.joint)
+        n_bins = BINS + 1
+        n, scores = _added(joint, joint.label * n_bins + _coarse_column(joint), len(joint.words) * n_bins)
+        return {
+            (joint.words[at // n_bins], _bin_or_none(at % n_bins)): (int(n[at]), float(scores[at]))
+            for at in np.flatnonzero(n).tolist()
+        }
 
     def confusion(self) -> dict[tuple[str, str], int]:
         """(label, truth) -> predictions, of those whose truth has arrived."""
-        pairs: dict[tuple[str, str], int] = {}
-        for (label, _, truth), (count, _) in self.joint.items():
-            if truth is not None:
-                pairs[label, truth] = pairs.get((label, truth), 0) + count
-        return pairs
+        joint = Joint.of(self.joint)
+        n_words = len(joint.words)
+        n, _ = _added(joint, joint.label * n_words + joint.truth, n_words**2, only=joint.truth >= 0)
+        return {
+            (joint.words[at // n_words], joint.words[at % n_words]): int(n[at])
+            for at in np.flatnonzero(n).tolist()
+        }
 
     def score_bins(self) -> dict[tuple[int | None, bool], tuple[int, float]]:
         """(score bin of 20, was it right) -> predictions and the sum of their scores, truth known."""
-        bins: dict[tuple[int | None, bool], tuple[int, float]] = {}
-        for (label, fine, truth), (count, scores) in self.joint.items():
-            if truth is not None:
-                _add_pair(bins, (coarse(fine), label == truth), count, scores)
-        return bins
-
-
-def coarse(fine: int | None) -> int | None:
-    """The bin of 20 that holds a bin of 1,000; None (no score) stays None."""
-    return None if fine is None else fine * BINS // FINE_BINS
+        joint = Joint.of(self.joint)
+        place = _coarse_column(joint) * 2 + (joint.label == joint.truth)
+        n, scores = _added(joint, place, 2 * (BINS + 1), only=joint.truth >= 0)
+        return {
+            (_bin_or_none(at // 2), bool(at % 2)): (int(n[at]), float(scores[at]))
+            for at in np.flatnonzero(n).tolist()
+        }
 
 
 def total(parts: Iterable[Counts]) -> Counts:
     """The sum of many counts in one pass; no parts -> Counts()."""
-    whole = Counts()
+    whole, joints = Counts(), []
     for part in parts:
         whole.n += part.n
         whole.n_with_actor += part.n_with_actor
-        for key, (count, scores) in part.joint.items():
-            _add_pair(whole.joint, key, count, scores)
-        for name, hist in part.measures.items():
-            _add_all(whole.measures.setdefault(name, {}), hist)
-        _add_all(whole.missing, part.missing)
+        joints.append(Joint.of(part.joint))
+        _add_numbers(whole.numbers, part.numbers)
+        _add_histograms(whole.measures, part.measures)
         _add_all(whole.lag, part.lag)
+        _add_all(whole.missing, part.missing)
+        _add_histograms(whole.fields, part.fields)
+        _add_all(whole.unseen, part.unseen)
+        _add_all(whole.out_of_type, part.out_of_type)
+    whole.joint = Joint.total(joints)
     return whole
 
 
-def count_hours(rows: pd.DataFrame, *, fields: Iterable[str]) -> list[tuple[datetime, Counts]]:
-    """Counts of each UTC hour that has predictions, in order.
-
-    rows: one a prediction, columns occurred_at (aware), label and truth (text or None), score, lag_hours,
-    latency_ms, cpu_ms, rss_mb (floats, NaN where missing), actor (empty: none), inputs (dict or None).
-    fields: the inputs whose absence is counted. Predictions without a label (numbers, free output) are in n
-    and the measures only. No rows -> []. One pass over all hours: pandas groups, nothing loops over hours.
-    """
-    if rows.empty:
-        return []
-    hour = rows["occurred_at"].dt.floor("h")
-    by_hour = {
-        at.to_pydatetime(): Counts(n=n, measures={name: {} for name in MEASURES})
-        for at, n in hour.value_counts(sort=False).sort_index().items()
-    }
-    for at, n in hour[rows["actor"] != ""].value_counts(sort=False).items():
-        by_hour[at.to_pydatetime()].n_with_actor = int(n)
-    for name in MEASURES:
-        for at, bin_, n in _binned(hour, rows[name]):
-            by_hour[at].measures[name][bin_] = n
-    for at, bin_, n in _binned(hour, rows["lag_hours"]):
-        by_hour[at].lag[bin_] = n
-    _count_joint(by_hour, hour, rows)
-    for name in fields:
-        is_missing = pd.Series([(given or {}).get(name) is None for given in rows["inputs"]], index=rows.index)
-        for at, n in hour[is_missing].value_counts(sort=False).items():
-            by_hour[at.to_pydatetime()].missing[name] = int(n)
-    return list(by_hour.items())
+def _numbers_from_json(stored: Mapping[str, Any] | None) -> NumberCounts:
+    if stored is None:
+        return NumberCounts()
+    numbers = NumberCounts(**{name: stored[name] for name in NUMBERS})
+    numbers.abs_hist, numbers.pct_hist = (histograms.from_json(stored[name]) for name in HISTOGRAMS)
+    return numbers
 
 
-def _binned(hour: pd.Series, values: pd.Series) -> Iterator[tuple[datetime, int, int]]:
-    """(hour, log bin, values in it)."""
-    known = values.notna()
-    if not known.any():
-        return
-    bins = histograms.log_bins(values[known].to_numpy(float))
-    frame = pd.DataFrame({"hour": hour[known].to_numpy(), "bin": bins})
-    counted = frame.groupby(["hour", "bin"], as_index=False).size()
-    for at, bin_, n in zip(counted["hour"], counted["bin"], counted["size"], strict=True):
-        yield at.to_pydatetime().replace(tzinfo=UTC), int(bin_), int(n)
+def _coarse_column(joint: Joint) -> Any:
+    """0 without a score, else 1 + the bin of 20, for every cell."""
+    return np.where(joint.bin < 0, 0, joint.bin * BINS // FINE_BINS + 1)
 
 
-def _count_joint(by_hour: dict[datetime, Counts], hour: pd.Series, rows: pd.DataFrame) -> None:
-    score = rows["score"]
-    frame = pd.DataFrame(
-        {
-            "hour": hour,
-            "label": rows["label"],
-            "fine": np.minimum(np.floor(score.fillna(-1) * FINE_BINS), FINE_BINS - 1).astype(int),
-            "truth": rows["truth"].where(rows["truth"].notna(), None),
-            "score": score.fillna(0.0),
-        }
-    )[rows["label"].notna()]
-    cells = frame.groupby(["hour", "label", "fine", "truth"], dropna=False)["score"].agg(["size", "sum"])
-    for (at, label, fine, truth), n, scores in cells.itertuples():
-        key = (label, int(fine) if fine >= 0 else None, truth if isinstance(truth, str) else None)
-        by_hour[at.to_pydatetime()].joint[key] = (int(n), float(scores))
+def _bin_or_none(at: int) -> int | None:
+    return at - 1 if at else None
 
 
-def _add_pair(into: dict[Any, tuple[int, float]], key: Any, count: int, scores: float) -> None:
-    held = into.get(key, (0, 0.0))
-    into[key] = (held[0] + count, held[1] + scores)
+def _added(joint: Joint, place: Any, size: int, *, only: Any = slice(None)) -> tuple[Any, Any]:
+    """Per place: predictions and sum of scores of the cells."""
+    place = place[only]
+    n = np.bincount(place, weights=joint.n[only], minlength=size)
+    return n, np.bincount(place, weights=joint.sums[0][only], minlength=size)
+
+
+def _add_numbers(into: NumberCounts, more: NumberCounts) -> None:
+    for name in NUMBERS:
+        setattr(into, name, getattr(into, name) + getattr(more, name))
+    _add_all(into.abs_hist, more.abs_hist)
+    _add_all(into.pct_hist, more.pct_hist)
+
+
+def _add_histograms(into: dict[str, Histogram], more: Mapping[str, Histogram]) -> None:
+    for name, hist in more.items():
+        _add_all(into.setdefault(name, {}), hist)
 
 
 def _add_all(into: dict[Any, int], more: Mapping[Any, int]) -> None:

@@ -1,11 +1,10 @@
 """Log-histograms that merge by addition and answer any percentile (statistics.md §6).
 
-In Python a histogram is a dict bin -> count with whole-number bins; in JSON, whose keys are texts, to_json
-writes the bins as decimal texts and the bin of values <= 0 as "zero".
+In Python a histogram is a dict bin -> count with whole-number bins; in JSON, whose keys are texts, two lists.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +13,6 @@ GAMMA = 1.02 / 0.98
 LOG_GAMMA = math.log(GAMMA)
 RELATIVE_ERROR = (GAMMA - 1) / (GAMMA + 1)  # 0.02
 ZERO_BIN = -1_000_000  # below every bin of a positive float (-18,609 and up), so sorting puts it first
-ZERO_KEY = "zero"
 NEAR_EDGE = 1e-6
 
 
@@ -79,11 +77,12 @@ def percentile(hist: Mapping[int, int], q: float) -> float | None:
     return None
 
 
-def to_json(hist: Mapping[int, int]) -> dict[str, int]:
-    """The histogram with text keys, as it is stored in an hourly summary."""
-    return {ZERO_KEY if bin_ == ZERO_BIN else str(bin_): n for bin_, n in sorted(hist.items())}
+def to_json(hist: Mapping[int, int]) -> list[list[int]]:
+    """[bins, counts], as it is stored in a summary."""
+    bins = sorted(hist)
+    return [bins, [hist[bin_] for bin_ in bins]]
 
 
-def from_json(stored: Mapping[str, int]) -> dict[int, int]:
-    """The histogram back from to_json. Raises ValueError for a key that is no whole number and not "zero"."""
-    return {ZERO_BIN if key == ZERO_KEY else int(key): n for key, n in stored.items()}
+def from_json(stored: Sequence[Sequence[int]]) -> dict[int, int]:
+    """The histogram back from to_json. Raises ValueError where there are not as many bins as counts."""
+    return dict(zip(*stored, strict=True))

@@ -1,5 +1,6 @@
 """A probability sample with its judgments, and what could be forecast without them (statistics.md §2)."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -24,7 +25,7 @@ class CountedItem:
 
     bin: score bin of 20, None without a score. p: inclusion probability, in (0, 1]. verdict: right, wrong,
     partly or cannot_judge. truth: the corrected label of a wrong or partly right one, None when nobody gave
-    it; not looked at when right. actor: as sent with the prediction.
+    it; not looked at when right. actor: as sent with the prediction. segments: those it belongs to, "KEY:VALUE".
     """
 
     label: str
@@ -33,6 +34,7 @@ class CountedItem:
     verdict: str
     truth: str | None = None
     actor: str | None = None
+    segments: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,7 @@ class Rows:
 class JudgedSample:
     """What all metrics share. right, true, p, cluster run over the decided items, as `items` does.
 
+    stretch: by how much each decided item stands for undecided ones too, >= 1: 1 / the share that was decided.
     true: place of the true label, -1 when not known. truth_shares: (predicted, true), what a wrong answer is
     forecast to be in truth. cluster: number of the group whose errors may hang together.
     empty_reason: why nothing can be estimated at all; the arrays are then not to be used.
@@ -61,6 +64,7 @@ class JudgedSample:
     labels: list[str]
     n_population: int
     n_counted: int
+    stretch: float
     method: str
     empty_reason: str
     cells: Rows
@@ -83,9 +87,13 @@ class JudgedSample:
         return max(0.0, float(of_cells + self.scale * (residual / self.p).sum())), residual
 
     def variance(self, influence: Floats, n_dom: int) -> float:
-        """v of a metric from the influence u of every decided item; n_dom >= 1."""
+        """v of a metric from the influence u of every decided item; n_dom >= 1.
+
+        The stretch is what N / Nhat is to the total: without it many undecided make v too small (docs/decisions,
+        0012). It is 1 when nothing is undecided.
+        """
         mean = (influence / self.p).sum() / self.items.weight.sum()
-        parts = np.bincount(self.cluster, np.sqrt(1 - self.p) / self.p * (influence - mean))
+        parts = np.bincount(self.cluster, self.stretch * np.sqrt(1 - self.p) / self.p * (influence - mean))
         return float((parts**2).sum()) + (RULE_OF_THREE / n_dom) ** 2
 
 
@@ -127,11 +135,13 @@ def judged_sample(
     right = np.array([RIGHT_VALUE[item.verdict] for item in decided], dtype=np.float64)
     true = np.array([-1 if truth is None else place[truth] for truth in truths], dtype=np.int64)
     counts = np.array([count for count, _ in population.values()], dtype=np.float64)
+    weight = math.fsum(1 / item.p for item in items)
     item_rows = rows([(item.label, item.bin) for item in decided], 1 / p)
     return JudgedSample(
         labels=[*place],
         n_population=n_population,
         n_counted=len(items),
+        stretch=weight / math.fsum(1 / item.p for item in decided) if decided else 1.0,
         method="greg" if is_forecast else "hajek",
         empty_reason=_empty_reason(n_population, len(items), len(decided)),
         cells=rows([*population], counts),

@@ -101,7 +101,7 @@ def _answers(entered: dict[str, Any], rubric: Rubric | None) -> dict[str, Any]:
         try:
             answer = _one_answer(str(entered.get(code, "")).strip(), question)
         except ValueError as wrong:
-            errors[f"answers.{code}"] = [f"{question.get('label') or code}: {wrong}"]
+            errors[f"answers.{code}"] = [str(wrong)]
         else:
             if answer is not None:
                 found[code] = answer
@@ -114,10 +114,10 @@ def _one_answer(text: str, question: dict[str, Any]) -> str | float | None:
     """None: not answered, and need not be. Raises ValueError in the reviewer's words."""
     if not text:
         if question.get("is_required"):
-            raise ValueError("an answer is needed.")
+            raise ValueError("An answer is needed.")
         return None
     if question["kind"] == Rubric.QuestionKind.CHOICE and text not in question["options"]:
-        raise ValueError("choose one of the answers.")
+        raise ValueError("Choose one of the answers.")
     if question["kind"] == Rubric.QuestionKind.NUMBER:
         return _number(text)
     if len(text) > LONGEST_TEXT:
@@ -129,9 +129,9 @@ def _number(text: str) -> float:
     try:
         number = float(text)
     except ValueError:
-        raise ValueError("give a number.") from None
+        raise ValueError("Give a number.") from None
     if not math.isfinite(number):
-        raise ValueError("give a number.")
+        raise ValueError("Give a number.")
     return number
 
 

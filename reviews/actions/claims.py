@@ -98,8 +98,8 @@ def _by_head(reviewer: User, features: list[Feature]) -> list[Feature]:
     is_open = Assignment.objects.filter(state=State.OPEN, lane=Assignment.Lane.OPINION).order_by("queue_key")
     heads = {}
     for feature in features:
-        ahead = is_open.filter(feature=feature, queue_key__gte=walks.get(feature.pk, 0.0)).allowed_to(reviewer)
-        head = ahead.values_list("queue_key", flat=True).first()
+        ahead = is_open.filter(feature=feature, queue_key__gte=walks.get(feature.pk, 0.0))
+        head = ahead.allowed_one_by_one(reviewer).values_list("queue_key", flat=True).first()
         heads[feature.pk] = float("inf") if head is None else head
     return sorted(features, key=lambda feature: heads[feature.pk])
 

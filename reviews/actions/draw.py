@@ -13,37 +13,40 @@ from django.db.models.functions import Floor
 from feedback.actions.looks import look_at, pages
 from feedback.models import Look, ModelVersion, Prediction
 from feedback.models.predictions import PredictionQuerySet
+from reviews.actions.rates import share_on
 from reviews.claiming import rewind
 from reviews.draw import (
     FINE_BINS,
     RIGHT_VALUE,
     UNKNOWN_CHANCE,
-    calibrate,
-    expected_informativeness,
+    Calibration,
+    Traffic,
+    expected_positive_share,
+    fit_calibration,
+    found_and_missed,
     inclusion_probability,
+    informativeness,
     is_counted,
     luck,
     mean_informativeness,
     overlap_luck,
+    present_recall,
     queue_key,
     rate_cap,
     scale_running_day,
-    score_bin,
+    shares_of_labels,
     threshold,
     weight,
 )
-from reviews.models import Assignment, DrawDay, ReviewItem, SamplingPolicy
+from reviews.models import Assignment, DrawDay, ReviewItem, ReviewRate, SamplingPolicy
 
 CHUNK = 2_000
-BINS = 20
 DAYS_OF_HISTORY = 7
 ITEMS_TO_CALIBRATE = 50
 DAY = timedelta(days=1)
 COLUMNS = ("pk", "feature_id", "version_id", "occurred_at", "external_id", "label", "score", "segments")
 
 CohortKey = tuple[int, date]  # version id, UTC day
-Chances = dict[tuple[str, int | None], float]
-CalibrationItem = tuple[str, int | None, float, float]
 
 
 class Row(NamedTuple):
@@ -71,9 +74,18 @@ class Cell(NamedTuple):
     """n predictions of one label in one of 1,000 score bins, and their mean score."""
 
     label: str | None
-    bin: int | None
     score: float | None
     n: float
+
+
+class JudgedItem(NamedTuple):
+    """A counted item that was decided. z: what its verdict is worth; truth: the corrected label, or empty."""
+
+    label: str
+    score: float | None
+    z: float
+    truth: str
+    p: float
 
 
 @dataclass(slots=True)
@@ -84,7 +96,9 @@ class Run:
     now: datetime
     traffic: dict[CohortKey, list[Cell]] = field(default_factory=dict)
     day_before: dict[CohortKey, date | None] = field(default_factory=dict)
-    judged: dict[int, list[CalibrationItem] | None] = field(default_factory=dict)
+    judged: dict[int, list[JudgedItem]] = field(default_factory=dict)
+    calibrations: dict[int, Calibration] = field(default_factory=dict)
+    rates: dict[int, list[ReviewRate]] = field(default_factory=dict)
 
 
 def drawn(rows: Iterable[Row], draw_day: DrawDay) -> list[Drawn]:
@@ -94,12 +108,14 @@ def drawn(rows: Iterable[Row], draw_day: DrawDay) -> list[Drawn]:
     all that is read, so every draw can be computed again.
     """
     feature, policy = draw_day.version.feature, draw_day.policy
-    salt, chances = feature.sampling_salt.encode(), _chances(draw_day)
+    salt, traffic = feature.sampling_salt.encode(), _known_traffic(draw_day)
+    calibration = _stored_calibration(draw_day)
     found = []
     for row in rows:
         u = luck(slug=feature.slug, external_id=row.external_id, salt=salt)
-        chance = _chance(row.label, score_bin(row.score, BINS), row.score, chances)
-        w = weight(expected_informativeness(policy.design, chance), draw_day.gbar)
+        chance = _chance(row.label, row.score, calibration)
+        g = informativeness(policy.design, label=row.label, chance_right=chance, traffic=traffic)
+        w = weight(g, draw_day.gbar)
         k = queue_key(u, w)
         if draw_day.k_cap is None or k < draw_day.k_cap:
             second = overlap_luck(slug=feature.slug, external_id=row.external_id, salt=salt)
@@ -108,15 +124,31 @@ def drawn(rows: Iterable[Row], draw_day: DrawDay) -> list[Drawn]:
     return found
 
 
-def _chances(draw_day: DrawDay) -> Chances:
-    return {(label, bin_): chance for label, bin_, chance in draw_day.calibration}
+def _stored_calibration(draw_day: DrawDay) -> Calibration | None:
+    """None: the version was not calibrated yet."""
+    if not draw_day.calibration:
+        return None
+    return Calibration(
+        draw_day.calibration[0][2], {label: intercept for label, intercept, _ in draw_day.calibration}
+    )
 
 
-def _chance(label: str | None, bin_: int | None, score: float | None, chances: Chances) -> float:
+def _known_traffic(draw_day: DrawDay) -> Traffic:
+    return Traffic(
+        label_shares=dict(draw_day.label_shares),
+        positive_label=draw_day.positive_label,
+        positive_share=draw_day.positive_share,
+        recall=draw_day.recall,
+    )
+
+
+def _chance(label: str | None, score: float | None, calibration: Calibration | None) -> float:
     """The chance that a prediction is right; a number or free output tells nothing."""
     if label is None:
         return UNKNOWN_CHANCE
-    return chances.get((label, bin_), UNKNOWN_CHANCE if score is None else score)
+    if calibration is not None:
+        return calibration.chance(label, score)
+    return UNKNOWN_CHANCE if score is None else score
 
 
 def draw_received(*, now: datetime) -> int:
@@ -242,30 +274,69 @@ def _stored_days(keys: Sequence[CohortKey]) -> dict[CohortKey, DrawDay]:
 def _new_day(version: ModelVersion, day: date, run: Run) -> DrawDay:
     policy = run.policies[version.feature_id]
     cells = _expected_traffic(version.pk, day, run)
-    chances = _calibration(version.pk, cells, run)
+    calibration = _calibration(version.pk, run)
+    chances = [_chance(cell.label, cell.score, calibration) for cell in cells]
+    traffic = _traffic_as_known(version, cells, chances, run)
     informative = [
-        (expected_informativeness(policy.design, _chance(cell.label, cell.bin, cell.score, chances)), cell.n)
-        for cell in cells
+        (informativeness(policy.design, label=cell.label, chance_right=chance, traffic=traffic), cell.n)
+        for cell, chance in zip(cells, chances, strict=True)
     ]
-    gbar = mean_informativeness(informative)
+    gbar, share = mean_informativeness(informative), share_on(_rates_of(version, run), day)
     return DrawDay(
         version=version,
         day=day,
         policy=policy,
-        k_cap=_k_cap(policy, informative, gbar),
+        k_cap=_k_cap(policy, informative, gbar, share),
         gbar=gbar,
-        calibration=[[label, bin_, chance] for (label, bin_), chance in chances.items()],
+        rate_share=share,
+        calibration=[[label, intercept, calibration.slope] for label, intercept in calibration.intercepts.items()]
+        if calibration
+        else [],
+        label_shares=[[label, share] for label, share in traffic.label_shares.items()],
+        positive_label=traffic.positive_label,
+        positive_share=traffic.positive_share,
+        recall=traffic.recall,
         created_at=run.now,
     )
 
 
-def _k_cap(policy: SamplingPolicy, informative: list[tuple[float, float]], gbar: float) -> float | None:
+def _traffic_as_known(version: ModelVersion, cells: list[Cell], chances: list[float], run: Run) -> Traffic:
+    """What the version's traffic and its counted items say to `balanced` and `focused`."""
+    positive, is_binary = version.positive_label, len(set(version.labels)) == 2
+    expected = [(cell.label, chance, cell.n) for cell, chance in zip(cells, chances, strict=True)]
+    spoken = []
+    for label, _, z, truth, p in _judged_of(version.pk, run):
+        found, missed = found_and_missed(
+            label=label, z=z, truth=truth, positive_label=positive, is_binary=is_binary
+        )
+        spoken.append((found, missed, p))
+    return Traffic(
+        label_shares=shares_of_labels((cell.label, cell.n) for cell in cells),
+        positive_label=positive,
+        positive_share=expected_positive_share(expected, positive) if positive else 0.0,
+        recall=present_recall(spoken),
+    )
+
+
+def _rates_of(version: ModelVersion, run: Run) -> list[ReviewRate]:
+    if version.pk not in run.rates:
+        run.rates[version.pk] = list(ReviewRate.objects.of(version))
+    return run.rates[version.pk]
+
+
+def _k_cap(
+    policy: SamplingPolicy, informative: list[tuple[float, float]], gbar: float, share: float
+) -> float | None:
+    """share: of the policy's reviews a day; of all of them where the design takes every prediction."""
+    wanted = share * policy.reviews_per_day
     if policy.design == SamplingPolicy.Design.ALL:
-        return None
+        if share == 1:
+            return None
+        wanted = share * sum(n for _, n in informative)
     by_weight: dict[float, float] = defaultdict(float)
     for g, n in informative:
         by_weight[weight(g, gbar)] += n
-    return rate_cap(list(by_weight.items()), policy.reviews_per_day)
+    return rate_cap(list(by_weight.items()), wanted)
 
 
 def _expected_traffic(version: int, day: date, run: Run) -> list[Cell]:
@@ -312,15 +383,9 @@ def _traffic_of(version: int, day: date, run: Run) -> list[Cell]:
             .values_list("label", "fine", "mean", "n")
         )
         run.traffic[key] = [
-            Cell(label, _coarse(fine), None if mean is None else min(1.0, mean), n)
-            for label, fine, mean, n in grouped
+            Cell(label, None if mean is None else min(1.0, mean), n) for label, _, mean, n in grouped
         ]
     return run.traffic[key]
-
-
-def _coarse(fine: float | None) -> int | None:
-    """The bin of score_bin, from one of the 1,000."""
-    return None if fine is None else min(int(fine), FINE_BINS - 1) * BINS // FINE_BINS
 
 
 def _on(version: int, day: date) -> PredictionQuerySet:
@@ -331,41 +396,43 @@ def _midnight(day: date) -> datetime:
     return datetime.combine(day, time(), UTC)
 
 
-def _calibration(version: int, cells: list[Cell], run: Run) -> Chances:
-    """Chance of being right per (label, bin) of this traffic; empty before 50 items are counted."""
+def _judged_of(version: int, run: Run) -> list[JudgedItem]:
     if version not in run.judged:
         run.judged[version] = _judged(version)
-    judged = run.judged[version]
-    if judged is None:
-        return {}
-    scores: dict[tuple[str, int | None], tuple[float, float]] = defaultdict(lambda: (0.0, 0.0))
-    for cell in cells:
-        if cell.label is not None:
-            total, n = scores[cell.label, cell.bin]
-            scores[cell.label, cell.bin] = total + cell.n * (cell.score or 0.0), n + cell.n
-    mean = {key: None if key[1] is None else total / n for key, (total, n) in scores.items()}
-    return calibrate(judged, mean)
+    return run.judged[version]
 
 
-def _judged(version: int) -> list[CalibrationItem] | None:
-    """The version's counted items that were decided; None before 50 are counted."""
+def _calibration(version: int, run: Run) -> Calibration | None:
+    """None before 50 items are counted."""
+    judged = _judged_of(version, run)
+    if not judged:
+        return None
+    if version not in run.calibrations:
+        run.calibrations[version] = fit_calibration((item.label, item.score, item.z) for item in judged)
+    return run.calibrations[version]
+
+
+def _judged(version: int) -> list[JudgedItem]:
+    """The version's counted items that were decided; none before 50 are counted."""
     items = ReviewItem.objects.in_probability_sample().filter(version=version)
     if items.final().count() < ITEMS_TO_CALIBRATE:
-        return None
+        return []
     cohorts = defaultdict(list)
-    columns = ("cohort_on", "queue_key", "weight", "state", "verdict", "prediction__label", "prediction__score")
-    for day, *item in items.values_list(*columns):
+    judgment = ("state", "verdict", "truth", "prediction__label", "prediction__score")
+    for day, *item in items.values_list("cohort_on", "queue_key", "weight", *judgment):
         cohorts[day].append(item)
     caps = dict(DrawDay.objects.filter(version=version).values_list("day", "k_cap"))
     counted = [
-        (label, score_bin(score, BINS), verdict, inclusion_probability(t, w))
+        (verdict, label, score, truth, inclusion_probability(t, w))
         for day, cohort in cohorts.items()
         for t in [threshold((k for k, _, state, *_ in cohort if state != ReviewItem.State.FINAL), caps[day])]
-        for k, w, state, verdict, label, score in cohort
+        for k, w, state, verdict, truth, label, score in cohort
         if state == ReviewItem.State.FINAL and label is not None and is_counted(k, t)
     ]
     if len(counted) < ITEMS_TO_CALIBRATE:
-        return None
+        return []
     return [
-        (label, bin_, RIGHT_VALUE[verdict], p) for label, bin_, verdict, p in counted if verdict in RIGHT_VALUE
+        JudgedItem(label, score, RIGHT_VALUE[verdict], truth or "", p)
+        for verdict, label, score, truth, p in counted
+        if verdict in RIGHT_VALUE
     ]

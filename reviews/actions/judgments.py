@@ -38,17 +38,15 @@ def submit(
     (field -> messages) when the answer is not right. Race: the assignment's row is locked, the second waits.
     """
     assignment = locked(assignment_id)
-    stored = Judgment.objects.filter(
-        assignment=assignment, reviewer=reviewer, idempotency_key=idempotency_key
-    ).first()
-    if stored is not None:
-        return stored
+    given = list(Judgment.objects.filter(assignment=assignment).order_by("revision"))
+    for stored in given:
+        if (stored.reviewer_id, stored.idempotency_key) == (reviewer.pk, idempotency_key):
+            return stored
     _check_may_submit(assignment, reviewer, token)
     if assignment.is_blind and assignment.lane not in DECIDED and not assignment.own_answer:
         raise Refused({"own_answer": ["Give your own answer first. Then comes what the model answered."]})
-    judgment = _store(
-        assignment, reviewer, answer, now, idempotency_key=idempotency_key, is_simulated=is_simulated
-    )
+    numbered = {"revision": len(given) + 1, "idempotency_key": idempotency_key, "is_simulated": is_simulated}
+    judgment = _store(assignment, reviewer, answer, now, **numbered)
     Assignment.objects.filter(pk=assignment.pk).update(
         state=State.SUBMITTED,
         reviewer=reviewer,
@@ -71,7 +69,6 @@ def _store(assignment: Assignment, reviewer: User, answer: Answer, now: datetime
     return Judgment.objects.create(
         feature=assignment.feature,
         assignment=assignment,
-        revision=_next_revision(assignment),
         reviewer=reviewer,
         rubric=rubric,
         wall_seconds=wall,
@@ -209,9 +206,8 @@ def revise(
     if stored is not None:
         return stored
     _check_may_change(judgment, assignment, reviewer, now)
-    revised = _store(
-        assignment, reviewer, answer, now, idempotency_key=idempotency_key, is_simulated=judgment.is_simulated
-    )
+    numbered = {"revision": judgment.revision + 1, "idempotency_key": idempotency_key}
+    revised = _store(assignment, reviewer, answer, now, is_simulated=judgment.is_simulated, **numbered)
     settle(assignment, revised, now=now)
     return revised
 
@@ -224,10 +220,17 @@ def _own(judgment_id: int, reviewer: User) -> tuple[Judgment, Assignment]:
 
 
 def _check_may_change(judgment: Judgment, assignment: Assignment, reviewer: User, now: datetime) -> None:
+    if why := why_unchangeable(judgment, assignment, reviewer, now):
+        raise Refused({"": [why]})
+
+
+def why_unchangeable(judgment: Judgment, assignment: Assignment, reviewer: User, now: datetime) -> str:
+    """Why this reviewer cannot undo or revise it, in words; empty: they can."""
     is_mine = assignment.reviewer_id == reviewer.pk and assignment.state == State.SUBMITTED
     if not is_mine or judgment.revision + 1 != _next_revision(assignment):
-        raise Refused({"": ["This judgment has been changed since."]})
+        return "This judgment has been changed since."
     if now - judgment.created_at > UNDO_WITHIN:
-        raise Refused({"": ["A judgment can be undone for 10 minutes."]})
+        return "A judgment can be undone for 10 minutes."
     if is_settled_with_others(assignment):
-        raise Refused({"": ["The case has been settled with another opinion since. A lead can void yours."]})
+        return "The case has been settled with another opinion since. A lead can void yours."
+    return ""

@@ -13,6 +13,10 @@ from reviews.errors import Refused
 from reviews.models import Assignment, ClaimWalk, Exclusion, GoldReference, ReviewerSkill, ReviewItem
 
 State, Lane = Assignment.State, Assignment.Lane
+VOIDED = "voided"
+NOBODY_LEFT = (
+    "Nobody could take it even so: give a reviewer the skill that it needs, or add one who has no part in it."
+)
 
 
 def led_by(person: User) -> list[Feature]:
@@ -21,6 +25,11 @@ def led_by(person: User) -> list[Feature]:
         return list(Feature.objects.all())
     owned = Membership.objects.of(person).with_role(Membership.Role.OWNER).values("feature")
     return list(Feature.objects.filter(pk__in=owned))
+
+
+def leads(person: User, feature: Feature) -> bool:
+    owned = Membership.objects.of(person).with_role(Membership.Role.OWNER).filter(feature=feature)
+    return person.is_staff or owned.exists()
 
 
 @transaction.atomic
@@ -61,7 +70,7 @@ def void(*, assignment_id: int, lead: User, reason: str, now: datetime) -> Assig
         return None
     if assignment.reviewer is not None:
         Exclusion.objects.get_or_create(
-            item=assignment.item, reviewer=assignment.reviewer, defaults={"reason": "voided", "created_at": now}
+            item=assignment.item, reviewer=assignment.reviewer, defaults={"reason": VOIDED, "created_at": now}
         )
     gone = Assignment.objects.filter(pk=assignment.pk)
     if assignment.lane == Lane.OPINION:
@@ -84,6 +93,27 @@ def void(*, assignment_id: int, lead: User, reason: str, now: datetime) -> Assig
     )
     _wait_again(fresh)
     return fresh
+
+
+@transaction.atomic
+def unblock(*, item_id: int) -> int:
+    """Let those who skipped a case that nobody is left for take it again; it goes back to the queue.
+
+    Who had a judgment of it voided stays out. Answers with how many are let in again. Replay: 0, and nothing
+    changes. Raises Refused where nobody could take it even so: then it needs another reviewer, or a skill.
+    Race: the item's row makes a second one wait.
+    """
+    item = ReviewItem.objects.select_for_update(of=("self",)).get(pk=item_id)
+    if item.state != ReviewItem.State.NEEDS_LEAD:
+        return 0
+    skipped = Exclusion.objects.filter(item=item).exclude(reason=VOIDED)
+    n = skipped.delete()[0]
+    waiting = list(Assignment.objects.filter(item=item, state=State.OPEN).select_related("item").to_judge())
+    if not any(who_may_take(assignment).exists() for assignment in waiting):
+        raise Refused({"": [NOBODY_LEFT]})
+    for assignment in waiting:
+        _wait_again(assignment)
+    return n
 
 
 def _wait_again(fresh: Assignment) -> None:

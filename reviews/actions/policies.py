@@ -6,13 +6,16 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
-from feedback.models import Feature, User
+from feedback.models import Feature, ModelVersion, User
+from reviews.errors import Overtaken
 from reviews.models import ReviewItem, Rubric, SamplingPolicy
 
 KEPT = (
-    "design", "reviews_per_day", "lease_seconds", "target_count", "overlap_share", "audit_share", "gold_share",
-    "is_blind", "skill_segment",
+    "design", "reviews_per_day", "watch_share", "lease_seconds", "target_count", "overlap_share", "audit_share",
+    "gold_share", "is_blind", "skill_segment",
 )  # fmt: skip
+
+ASKED = ("guideline", "verdicts", "reasons", "questions")
 
 
 def policy_of(feature: Feature) -> SamplingPolicy | None:
@@ -23,16 +26,28 @@ def rubric_of(feature: Feature) -> Rubric | None:
     return Rubric.objects.filter(feature=feature).order_by("-number").first()
 
 
+def first_design(feature: Feature) -> str:
+    """What the first policy draws by where nobody says: `focused` for two labels of which one is looked for.
+
+    By the newest version, as it stands then; a version that comes later changes no policy.
+    """
+    newest = ModelVersion.objects.of(feature).by_deployment().last()
+    is_binary = newest is not None and len(set(newest.labels)) == 2
+    if newest is not None and is_binary and newest.positive_label in newest.labels:
+        return SamplingPolicy.Design.FOCUSED
+    return SamplingPolicy.Design.UNCERTAINTY
+
+
 @transaction.atomic
 def set_policy(*, feature: Feature, user: User | None, now: datetime, **fields: Any) -> SamplingPolicy:
     """A new version of how a feature is sampled; what is not named stays. Days drawn already keep theirs.
 
-    fields: those of KEPT. Raises ValidationError in the user's words. Race: the feature's row is locked, the
-    second makes the version after.
+    fields: those of KEPT; the first without a design gets first_design. Raises ValidationError in the user's
+    words. Race: the feature's row is locked, the second makes the version after.
     """
     Feature.objects.select_for_update(no_key=True).get(pk=feature.pk)
     last = policy_of(feature)
-    before = {name: getattr(last, name) for name in KEPT} if last else {}
+    before = {name: getattr(last, name) for name in KEPT} if last else {"design": first_design(feature)}
     number = last.number + 1 if last else 1
     policy = SamplingPolicy(
         feature=feature, number=number, created_at=now, created_by=user, **{**before, **fields}
@@ -43,7 +58,25 @@ def set_policy(*, feature: Feature, user: User | None, now: datetime, **fields: 
 
 
 @transaction.atomic
-def set_rubric(*, feature: Feature, now: datetime, **fields: Any) -> Rubric:
+def change_policy(
+    *, feature: Feature, user: User | None, now: datetime, after: int | None = None, **fields: Any
+) -> SamplingPolicy | None:
+    """set_policy where it says something new; None: all of it holds already.
+
+    after: number of the version that the change was made from, 0 for none. Raises Overtaken when another one
+    has come since, and ValidationError as set_policy. Replay: with after it is Overtaken, without it None.
+    """
+    Feature.objects.select_for_update(no_key=True).get(pk=feature.pk)
+    last = policy_of(feature)
+    if after is not None and after != (last.number if last else 0):
+        raise Overtaken
+    if last is not None and all(getattr(last, name) == value for name, value in fields.items()):
+        return None
+    return set_policy(feature=feature, user=user, now=now, **fields)
+
+
+@transaction.atomic
+def set_rubric(*, feature: Feature, now: datetime, user: User | None = None, **fields: Any) -> Rubric:
     """A new version of what reviewers are asked; what is not named stays. Judgments keep the one they have.
 
     fields: guideline, verdicts, reasons, questions. Raises ValidationError in the user's words. Race: as
@@ -51,10 +84,10 @@ def set_rubric(*, feature: Feature, now: datetime, **fields: Any) -> Rubric:
     """
     Feature.objects.select_for_update(no_key=True).get(pk=feature.pk)
     last = rubric_of(feature)
-    kept = ("guideline", "verdicts", "reasons", "questions")
-    before = {name: getattr(last, name) for name in kept} if last else {}
-    rubric = Rubric(feature=feature, number=last.number + 1 if last else 1, created_at=now, **{**before, **fields})
-    rubric.full_clean()
+    before = {name: getattr(last, name) for name in ASKED} if last else {}
+    number = last.number + 1 if last else 1
+    rubric = Rubric(feature=feature, number=number, created_at=now, created_by=user, **{**before, **fields})
+    rubric.full_clean(exclude=["created_by"])
     _check_verdicts(rubric.verdicts)
     _check_codes("reasons", rubric.reasons)
     _check_codes("questions", rubric.questions)

@@ -41,8 +41,10 @@ class JudgmentRowShape(serializers.Serializer[Any]):
     arm = serializers.CharField()
     lane = serializers.CharField()
     weight = serializers.FloatField()
-    luck = serializers.FloatField()
     queue_key = serializers.FloatField()
+    inclusion_probability = serializers.FloatField(
+        allow_null=True, help_text="The chance that it came to be counted; null: it counts in no estimate."
+    )
     cohort_on = serializers.DateField()
     item = serializers.IntegerField()
     item_state = serializers.CharField()
@@ -81,8 +83,8 @@ A_JUDGMENT = {
     "arm": "probability",
     "lane": "opinion",
     "weight": 1.21,
-    "luck": 0.9941,
     "queue_key": 0.00489,
+    "inclusion_probability": 0.2137,
     "cohort_on": "2026-11-10",
     "item": 97,
     "item_state": "final",
@@ -163,7 +165,8 @@ def prediction_led_by(person: User, entered: dict[str, Any]) -> Prediction:
 class Judgments(ReviewView):
     """The raw judgments of the features one leads: every revision, by id, as JSON pages or as one CSV file.
 
-    Who leads none gets none.
+    Who leads none gets none. Who also reviews a feature gets none of a prediction that is still asked about there.
+    Parquet: POST /exports/.
     """
 
     @extend_schema(
@@ -181,11 +184,11 @@ class Judgments(ReviewView):
             features = [feature_led_by(person, slug)]
         ids = [feature.pk for feature in features]
         if asked["kind"] == "csv":
-            lines = csv_lines(judgment_rows(ids, after=asked["after"]))
+            lines = csv_lines(judgment_rows(ids, reader=person, after=asked["after"]))
             answer = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
             answer["Content-Disposition"] = 'attachment; filename="judgments.csv"'
             return answer
-        rows = list(judgment_rows(ids, after=asked["after"], most=asked["limit"]))
+        rows = list(judgment_rows(ids, reader=person, after=asked["after"], most=asked["limit"]))
         next_after = rows[-1]["id"] if len(rows) == asked["limit"] else None
         return Response({"results": rows, "next_after": next_after})
 

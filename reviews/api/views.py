@@ -17,9 +17,9 @@ from feedback.models import Feature, User
 from feedback.policy import Policy, allow
 from reviews import reports
 from reviews.actions import desk as actions
+from reviews.desk_pages import assignments_for
 from reviews.errors import LeaseLost, Refused
 from reviews.models import Assignment, Judgment
-from reviews.views import assignments_for
 
 REVIEWER = Policy("caller", scope=None)
 

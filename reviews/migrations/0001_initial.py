@@ -112,6 +112,11 @@ class Migration(migrations.Migration):
                         fields=["feature", "final_at"],
                         name="reviewitem_final",
                     ),
+                    models.Index(
+                        condition=models.Q(("state", "needs_lead")),
+                        fields=["feature", "drawn_at"],
+                        name="reviewitem_stuck",
+                    ),
                 ],
                 "constraints": [
                     models.UniqueConstraint(fields=("prediction", "arm"), name="reviews_reviewitem_once_per_arm"),
@@ -331,6 +336,9 @@ class Migration(migrations.Migration):
                     models.Index(
                         condition=models.Q(("state", "leased")), fields=["leased_until"], name="assignment_leased"
                     ),
+                    models.Index(
+                        condition=models.Q(("state", "void")), fields=["feature"], name="assignment_void"
+                    ),
                     models.Index(fields=["reviewer", "submitted_at"], name="assignment_reviewer"),
                 ],
                 "constraints": [
@@ -515,6 +523,109 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name="Export",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID"),
+                ),
+                (
+                    "person",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
+                (
+                    "feature",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to="feedback.feature"
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("judgments", "Judgments"), ("predictions", "Predictions")],
+                        default="judgments",
+                        max_length=12,
+                    ),
+                ),
+                ("format", models.CharField(choices=[("csv", "CSV"), ("parquet", "Parquet")], max_length=8)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("waiting", "Waiting"),
+                            ("writing", "Writing"),
+                            ("done", "Done"),
+                            ("cancelled", "Cancelled"),
+                        ],
+                        default="waiting",
+                        max_length=10,
+                    ),
+                ),
+                ("n_expected", models.PositiveBigIntegerField(default=0)),
+                ("n_written", models.PositiveBigIntegerField(default=0)),
+                ("run", models.CharField(blank=True, default="", max_length=32)),
+                ("n_bytes", models.PositiveBigIntegerField(default=0)),
+                ("created_at", models.DateTimeField()),
+                ("finished_at", models.DateTimeField(null=True)),
+            ],
+            options={
+                "indexes": [models.Index(fields=["created_at"], name="export_created")],
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("state__in", ["waiting", "writing"])),
+                        fields=("person", "feature", "kind", "format"),
+                        name="reviews_export_once_while_unfinished",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(
+                                ("finished_at__isnull", False),
+                                ("state", "done"),
+                                models.Q(("run", ""), _negated=True),
+                            ),
+                            models.Q(("state", "done"), _negated=True),
+                            _connector="OR",
+                        ),
+                        name="reviews_export_done_has_a_file",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("format__in", ["csv", "parquet"]), ("kind__in", ["judgments", "predictions"])
+                        ),
+                        name="reviews_export_kind_and_format_are_known",
+                    ),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="ExportPart",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID"),
+                ),
+                (
+                    "export",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="parts",
+                        to="reviews.export",
+                    ),
+                ),
+                ("run", models.CharField(max_length=32)),
+                ("ordinal", models.PositiveIntegerField()),
+                ("content", models.BinaryField()),
+            ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(fields=("export", "run", "ordinal"), name="reviews_exportpart_once")
+                ],
+            },
+        ),
+        migrations.CreateModel(
             name="SamplingPolicy",
             fields=[
                 (
@@ -534,6 +645,8 @@ class Migration(migrations.Migration):
                         choices=[
                             ("uniform", "Every prediction alike"),
                             ("uncertainty", "Unsure predictions more often"),
+                            ("balanced", "Rare labels more often"),
+                            ("focused", "What precision and recall of the positive label hang on"),
                             ("all", "Every prediction"),
                         ],
                         default="uncertainty",
@@ -542,6 +655,13 @@ class Migration(migrations.Migration):
                 ),
                 ("reviews_per_day", models.PositiveIntegerField(default=20)),
                 ("lease_seconds", models.PositiveIntegerField(default=900)),
+                (
+                    "watch_share",
+                    models.FloatField(
+                        default=0.1,
+                        help_text="Share of the reviews a day that stays once all that was agreed is met; never 0.",
+                    ),
+                ),
                 ("target_count", models.PositiveIntegerField(default=500)),
                 (
                     "overlap_share",
@@ -594,12 +714,25 @@ class Migration(migrations.Migration):
                         violation_error_message="A share lies between 0 and 1.",
                     ),
                     models.CheckConstraint(
+                        condition=models.Q(("watch_share__gt", 0), ("watch_share__lte", 1)),
+                        name="reviews_samplingpolicy_watching_never_stops",
+                        violation_error_message="The share while watching lies above 0 %% and is 100 %% at most.",
+                    ),
+                    models.CheckConstraint(
                         condition=models.Q(("gold_share__range", (0, 0.5))),
                         name="reviews_samplingpolicy_gold_is_half_at_most",
                         violation_error_message="At most half of the claims may be gold items.",
                     ),
                     reviews.models.constraints.Unchanging(
-                        fields=("feature", "number", "design", "reviews_per_day", "overlap_share", "audit_share"),
+                        fields=(
+                            "feature",
+                            "number",
+                            "design",
+                            "reviews_per_day",
+                            "watch_share",
+                            "overlap_share",
+                            "audit_share",
+                        ),
                         name="reviews_samplingpolicy_versions_never_change",
                     ),
                 ],
@@ -624,6 +757,15 @@ class Migration(migrations.Migration):
                 ("reasons", models.JSONField(blank=True, default=list)),
                 ("questions", models.JSONField(blank=True, default=list)),
                 ("created_at", models.DateTimeField()),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
                 "constraints": [
@@ -631,6 +773,52 @@ class Migration(migrations.Migration):
                     reviews.models.constraints.Unchanging(
                         fields=("feature", "number", "guideline", "verdicts", "reasons", "questions"),
                         name="reviews_rubric_versions_never_change",
+                    ),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="RubricAgreement",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID"),
+                ),
+                (
+                    "rubric",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="agreement", to="reviews.rubric"
+                    ),
+                ),
+                ("as_of", models.DateTimeField()),
+                ("n_judgments", models.PositiveBigIntegerField()),
+                ("n_shared", models.PositiveBigIntegerField()),
+                ("raw", models.FloatField(null=True)),
+                ("raw_low", models.FloatField(null=True)),
+                ("raw_high", models.FloatField(null=True)),
+                ("raw_reason", models.CharField(blank=True, default="", max_length=300)),
+                ("alpha", models.FloatField(null=True)),
+                ("alpha_low", models.FloatField(null=True)),
+                ("alpha_high", models.FloatField(null=True)),
+                ("alpha_reason", models.CharField(blank=True, default="", max_length=300)),
+            ],
+            options={
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("raw", None), models.Q(("raw_reason", ""), _negated=True)),
+                            ("raw_low__lte", models.F("raw_high")),
+                            _connector="OR",
+                        ),
+                        name="reviews_rubricagreement_raw_or_a_reason",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("alpha", None), models.Q(("alpha_reason", ""), _negated=True)),
+                            ("alpha_low__lte", models.F("alpha_high")),
+                            _connector="OR",
+                        ),
+                        name="reviews_rubricagreement_alpha_or_a_reason",
                     ),
                 ],
             },
@@ -662,7 +850,17 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("gbar", models.FloatField()),
+                (
+                    "rate_share",
+                    models.FloatField(
+                        default=1.0, help_text="Share of the reviews a day that the day was drawn with."
+                    ),
+                ),
                 ("calibration", models.JSONField(default=list)),
+                ("label_shares", models.JSONField(default=list)),
+                ("positive_label", models.CharField(blank=True, max_length=200)),
+                ("positive_share", models.FloatField(default=0.0)),
+                ("recall", models.FloatField(default=0.5)),
                 ("created_at", models.DateTimeField()),
             ],
             options={
@@ -673,6 +871,51 @@ class Migration(migrations.Migration):
                             models.Q(("k_cap", None), ("k_cap__gte", 0), _connector="OR"), ("gbar__gte", 0)
                         ),
                         name="reviews_drawday_rates_are_not_negative",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("rate_share__gt", 0),
+                            ("rate_share__lte", 1),
+                            ("positive_share__range", (0, 1)),
+                            ("recall__range", (0, 1)),
+                        ),
+                        name="reviews_drawday_shares_are_shares",
+                    ),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="ReviewRate",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID"),
+                ),
+                (
+                    "version",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="feedback.modelversion",
+                    ),
+                ),
+                ("from_on", models.DateField()),
+                ("share", models.FloatField()),
+                ("why", models.CharField(max_length=300)),
+                ("created_at", models.DateTimeField()),
+            ],
+            options={
+                "indexes": [models.Index(fields=["version", "-id"], name="reviewrate_version")],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("share__gt", 0), ("share__lte", 1)),
+                        name="reviews_reviewrate_never_stops",
+                        violation_error_message="The share lies above 0 %% and is 100 %% at most.",
+                    ),
+                    reviews.models.constraints.Unchanging(
+                        fields=("version", "from_on", "share", "why", "created_at"),
+                        name="reviews_reviewrate_never_changes",
                     ),
                 ],
             },
@@ -751,7 +994,10 @@ class Migration(migrations.Migration):
                 ("created_at", models.DateTimeField()),
             ],
             options={
-                "indexes": [models.Index(fields=["feature", "id"], name="judgment_export")],
+                "indexes": [
+                    models.Index(fields=["feature", "id"], name="judgment_export"),
+                    models.Index(fields=["feature", "created_at"], name="judgment_pace"),
+                ],
                 "constraints": [
                     models.UniqueConstraint(
                         fields=("assignment", "revision"), name="reviews_judgment_revision_is_unique"
@@ -815,6 +1061,51 @@ class Migration(migrations.Migration):
                 ],
                 "constraints": [
                     models.UniqueConstraint(fields=("assignment", "reviewer"), name="reviews_draft_one_per_case")
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="Reliability",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID"),
+                ),
+                (
+                    "feature",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="feedback.feature",
+                    ),
+                ),
+                (
+                    "version",
+                    models.ForeignKey(
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="feedback.modelversion",
+                    ),
+                ),
+                ("mark", models.CharField(max_length=100)),
+                ("as_of", models.DateTimeField()),
+                ("figures", models.JSONField()),
+            ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("version", None)),
+                        fields=("feature",),
+                        name="reviews_reliability_one_of_a_feature",
+                    ),
+                    models.UniqueConstraint(
+                        condition=models.Q(("version__isnull", False)),
+                        fields=("version",),
+                        name="reviews_reliability_one_of_a_version",
+                    ),
                 ],
             },
         ),

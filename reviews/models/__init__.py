@@ -7,9 +7,11 @@ from reviews.models.assignments import (
     Exclusion,
     ReviewerSkill,
 )
+from reviews.models.exports import Export, ExportPart
 from reviews.models.items import GoldReference, ReviewItem
 from reviews.models.judgments import Draft, Judgment
-from reviews.models.policies import DrawDay, Rubric, SamplingPolicy
+from reviews.models.policies import DrawDay, ReviewRate, Rubric, RubricAgreement, SamplingPolicy
+from reviews.models.reliability import Reliability
 
 __all__ = [
     "Assignment",
@@ -18,10 +20,15 @@ __all__ = [
     "Draft",
     "DrawDay",
     "Exclusion",
+    "Export",
+    "ExportPart",
     "GoldReference",
     "Judgment",
+    "Reliability",
     "ReviewItem",
+    "ReviewRate",
     "ReviewerSkill",
     "Rubric",
+    "RubricAgreement",
     "SamplingPolicy",
 ]

@@ -57,6 +57,13 @@ class AssignmentQuerySet(models.QuerySet["Assignment"]):
         unasked = self.known_to(reviewer).exclude(item__in=excluded)
         return unasked.exclude(Q(item__in=mine) & ~Q(reviewer=reviewer))
 
+    def allowed_one_by_one(self, reviewer: User) -> Self:
+        """As allowed_to, looked up for each row: of few rows, however much the reviewer has behind them."""
+        taken = [Assignment.State.LEASED, Assignment.State.SUBMITTED]
+        mine = Assignment.objects.filter(item=OuterRef("item"), reviewer=reviewer, state__in=taken)
+        excluded = Exclusion.objects.filter(item=OuterRef("item"), reviewer=reviewer)
+        return self.known_to(reviewer).exclude(Exists(excluded)).exclude(Exists(mine.exclude(pk=OuterRef("pk"))))
+
     def of_unseen_predictions(self, reviewer: User) -> Self:
         """Of predictions that they have judged nowhere: they would know a gold item again."""
         seen = Assignment.objects.filter(reviewer=reviewer, item__prediction=OuterRef("item__prediction"))
@@ -180,6 +187,8 @@ class Assignment(models.Model):
             ),
             # Leases that have run out.
             models.Index(fields=["leased_until"], condition=Q(state="leased"), name="assignment_leased"),
+            # Whether something was voided since a feature's reviewers were last looked at.
+            models.Index(fields=["feature"], condition=Q(state="void"), name="assignment_void"),
             # A reviewer's own day.
             models.Index(fields=["reviewer", "submitted_at"], name="assignment_reviewer"),
         ]

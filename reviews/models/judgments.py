@@ -76,6 +76,8 @@ class Judgment(models.Model):
         indexes = [
             # The export of a feature's judgments, in the order of their making.
             models.Index(fields=["feature", "id"], name="judgment_export"),
+            # The lead's page: how many a day of late.
+            models.Index(fields=["feature", "created_at"], name="judgment_pace"),
         ]
 
     def __str__(self) -> str:

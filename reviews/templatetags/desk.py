@@ -12,3 +12,9 @@ register = template.Library()
 def entry(entries: Mapping[str, Any], name: str) -> Any:
     """What stands under this name; nothing: an empty text."""
     return entries.get(name, "")
+
+
+@register.filter
+def key_at(place: int, keys: str) -> str:
+    """The key of the choice at this place, from 0; none: an empty text."""
+    return keys[place : place + 1]

@@ -48,10 +48,10 @@ def bodies(items, size, *, packed=False):
 class Web:
     """Two web processes as `manage.py up` runs them, on a database of its own."""
 
-    def __init__(self, place, application="config.wsgi"):
+    def __init__(self, place, application="config.wsgi", level="WARNING"):
         self.place, self.port = place, free_port()
         bound = ["--config", "python:config.gunicorn", "--bind", f"127.0.0.1:{self.port}"]
-        quiet = {"TOUCHSTONE_LOG_LEVEL": "WARNING"}
+        quiet = {"TOUCHSTONE_LOG_LEVEL": level}
         self.process = place.start([sys.executable, "-m", "gunicorn", *bound, application], **quiet)
         for _ in range(300):
             try:
@@ -104,8 +104,8 @@ class Web:
 
 
 @contextmanager
-def web(place, application="config.wsgi"):
-    served = Web(place, application)
+def web(place, application="config.wsgi", level="WARNING"):
+    served = Web(place, application, level)
     try:
         yield served
     finally:

@@ -1,14 +1,15 @@
-"""One process of reviewers for bench_claim: threads that claim (or update by key) for some seconds, and time it.
+"""One process of reviewers for bench_claim: threads that claim, and update by key, turn about, and time each.
 
-python -m tests.benchmarks.claim_reviewers WHAT FIRST_REVIEWER THREADS SECONDS ROWS
-Prints, as JSON, the seconds of every timed statement.
+python -m tests.benchmarks.claim_reviewers FIRST_REVIEWER THREADS SECONDS ROWS
+Prints, as JSON, the seconds of every timed statement: {"update": [...], "claim": [...], "first": [...]}; first:
+of each reviewer's first claim, which walks past what is not theirs.
 """
 
 import json
 import random
 import sys
-import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import django
@@ -21,6 +22,8 @@ from django.utils import timezone
 from feedback.models import Feature, User
 from reviews.actions.desk import claim_next
 from reviews.models import Assignment
+
+TURN = 0.5  # seconds; by the clock on the wall, so that all processes do the same at the same time
 
 
 def finish(pk):
@@ -40,36 +43,33 @@ def claim(reviewer, feature, rows, chance):
 
 
 def update(reviewer, feature, rows, chance):
-    """The floor: a bare UPDATE by key on the same table, and the same untimed one after it."""
+    """The floor: a bare UPDATE by key on the same table, and an untimed one that costs what finish does."""
     now, pk = timezone.now(), chance.randrange(1, rows + 1)
     begun = time.perf_counter()
     Assignment.objects.filter(pk=pk).update(seen_at=now)
     took = time.perf_counter() - begun
-    Assignment.objects.filter(pk=chance.randrange(1, rows + 1)).update(seen_at=now + timedelta(seconds=1))
+    Assignment.objects.filter(pk=chance.randrange(1, rows + 1)).update(submitted_at=now + timedelta(seconds=1))
     return took
 
 
-def work(do, reviewer, seconds, rows, out):
-    feature, chance, times = Feature.objects.get(), random.Random(reviewer.pk), []
-    do(reviewer, feature, rows, chance)  # the first one opens the connection and walks past what is not theirs
-    until = time.perf_counter() + seconds
-    while time.perf_counter() < until:
-        times.append(do(reviewer, feature, rows, chance))
-    out.extend(times)
+def work(reviewer, seconds, rows):
+    feature, chance, times = Feature.objects.get(), random.Random(reviewer.pk), {"update": [], "claim": []}
+    update(reviewer, feature, rows, chance)  # opens the connection
+    times["first"] = [claim(reviewer, feature, rows, chance)]
+    until = time.time() + seconds
+    while (now := time.time()) < until:
+        do = claim if int(now / TURN) % 2 else update
+        times[do.__name__].append(do(reviewer, feature, rows, chance))
     connections.close_all()
+    return times
 
 
 def main():
-    what, first, n, seconds, rows = sys.argv[1], *map(int, sys.argv[2:])
+    first, n, seconds, rows = map(int, sys.argv[1:])
     reviewers = list(User.objects.order_by("pk")[first : first + n])
-    times = []
-    do = {"claim": claim, "update": update}[what]
-    threads = [threading.Thread(target=work, args=(do, each, seconds, rows, times)) for each in reviewers]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    print(json.dumps(times))
+    with ThreadPoolExecutor(n) as pool:
+        done = list(pool.map(lambda each: work(each, seconds, rows), reviewers))
+    print(json.dumps({name: [each for times in done for each in times[name]] for name in done[0]}))
 
 
 if __name__ == "__main__":

@@ -24,13 +24,15 @@ def table(head, rows):
     return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)
 
 
-def publish(name, title, text):
-    """Print, and replace what docs/performance.md held under this name."""
+def publish(name, title, text, page=PAGE):
+    """Print, and replace what the page (docs/performance.md unless told otherwise) held under this name."""
     load = ", ".join(f"{each:.1f}" for each in os.getloadavg())
     when = f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores, load average {load}"
     section = f"<!-- {name} -->\n## {title}\n`make bench-{name}`, {when}.\n\n{text}\n<!-- end of {name} -->"
     print(section)
-    page = PAGE.read_text() if PAGE.exists() else "# Performance: measured, and by what command\n"
+    held_before = page.read_text() if page.exists() else "# Performance: measured, and by what command\n"
     held = re.compile(rf"<!-- {name} -->.*?<!-- end of {name} -->", re.DOTALL)
-    page = held.sub(lambda _: section, page) if held.search(page) else f"{page.rstrip()}\n\n{section}\n"
-    PAGE.write_text(page)
+    is_there = held.search(held_before)
+    page.write_text(
+        held.sub(lambda _: section, held_before) if is_there else f"{held_before.rstrip()}\n\n{section}\n"
+    )

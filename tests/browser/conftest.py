@@ -11,8 +11,11 @@ def browser():
         if os.environ.get("TOUCHSTONE_REQUIRE_BROWSER"):
             pytest.fail(f"{CHROMIUM} is not there, and a browser is required.")
         pytest.skip(f"NOT TESTED: {CHROMIUM} is not installed (apt-get install chromium).")
+    # Playwright keeps a loop in this thread; what a test stores meanwhile is no less synchronous for that.
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
     with chromium() as started:
         yield started
+    del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
 
 
 @pytest.fixture(scope="session")

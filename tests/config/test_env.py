@@ -23,6 +23,7 @@ READERS = {
     "one_of": lambda: env.one_of(NAME, default="INFO", choices=("INFO", "ERROR")),
     "words": lambda: env.words(NAME, default=["localhost"]),
     "web_address": lambda: env.web_address(NAME, default="http://127.0.0.1:8000"),
+    "origins": lambda: env.origins(NAME),
     "redis_url": lambda: env.redis_url(NAME),
     "database": lambda: env.database(NAME, sqlite_file=Path("touchstone.sqlite3")),
 }
@@ -64,6 +65,13 @@ def start(tmp_path, **variables):
         ("web_address", "touchstone.example.org"),
         ("web_address", "ftp://touchstone.example.org"),
         ("web_address", "https://"),
+        ("origins", "http://img.example"),
+        ("origins", "img.example"),
+        ("origins", "https://img.example/"),
+        ("origins", "https://*.example"),
+        ("origins", "https://a@img.example"),
+        ("origins", "https://img.example; script-src *"),
+        ("origins", "https://img.example https://b.example"),
         ("redis_url", "localhost:6379"),
         ("redis_url", "http://localhost:6379"),
         ("database", "mysql://root@localhost/touchstone"),
@@ -84,6 +92,11 @@ def test_a_wrong_value_is_refused_by_name(monkeypatch, helper, value):
         ("one_of", "ERROR", "ERROR"),
         ("words", " a.example , ,b.example", ["a.example", "b.example"]),
         ("web_address", "https://touchstone.example.org/", "https://touchstone.example.org"),
+        (
+            "origins",
+            "https://Img.example:8443, https://b.example",
+            ["https://img.example:8443", "https://b.example"],
+        ),
         ("redis_url", "rediss://cache:6380/1", "rediss://cache:6380/1"),
     ],
 )
@@ -99,6 +112,7 @@ def test_a_right_value_is_taken(monkeypatch, helper, value, expected):
         ("one_of", "INFO"),
         ("words", ["localhost"]),
         ("web_address", "http://127.0.0.1:8000"),
+        ("origins", []),
         ("redis_url", None),
     ],
 )

@@ -7,7 +7,7 @@ from django.core.management import call_command
 from django.utils import timezone
 
 from feedback.models import Job
-from metrics.models import EstimateSet, HourlySummary
+from metrics.models import DaySummary, EstimateSet, HourlySummary
 from reviews.actions.desk import claim_next, set_policy, submit
 from reviews.models import Assignment, ReviewItem
 from tests.factories import make_feature, make_membership, make_outcome, make_prediction, make_version
@@ -75,10 +75,10 @@ def test_what_is_judged_is_in_the_figures_after_settling(version, settle):
 
 
 def test_a_job_that_fails_is_named_and_stops_no_other(version, settle):
-    HourlySummary.objects.create(
+    DaySummary.objects.create(
         feature=version.feature,
         version=version,
-        hour=timezone.now() - timedelta(days=3),
+        day=(timezone.now() - timedelta(days=3)).date(),
         payload={},
         source_count=1,
         summed_at=timezone.now(),

@@ -1,4 +1,4 @@
-"""F13: truth ahead of its prediction, 90 days late, revised twice; retraction waits until outcomes know it."""
+"""F13: truth ahead of its prediction, 90 days late, revised twice. The API has no way to retract a truth."""
 
 import json
 from datetime import timedelta
@@ -7,8 +7,9 @@ import pytest
 
 from feedback.actions.ingest import record_outcomes, record_predictions
 from feedback.models import Feature, Look
-from metrics.models import HourlySummary
+from metrics.models import DaySummary, HourlySummary
 from metrics.stats.counts import Counts, total
+from metrics.summaries import counts_by_day
 from tests.factories import NOON, make_feature, make_version
 from tests.metrics.work import work
 
@@ -51,8 +52,14 @@ def summaries():
     return {(version, hour): (payload, n) for version, hour, payload, n in stored}
 
 
+def days():
+    stored = DaySummary.objects.order_by("version", "day").values_list("version", "day", "payload", "source_count")
+    return {(version, day): (payload, n) for version, day, payload, n in stored}
+
+
 def from_scratch(now):
     HourlySummary.objects.all().delete()
+    DaySummary.objects.all().delete()
     Look.objects.all().delete()
     work("sum_up", now=now)
     return summaries()
@@ -121,4 +128,7 @@ def test_f13_what_was_summed_up_on_the_way_equals_a_recomputation_from_scratch(v
         ("late", "late"): 4,
         ("late", "on_time"): 4,
     }
+    days_on_the_way = days()
     assert_same(on_the_way, from_scratch(now=NOON + 121 * DAY))
+    assert_same(days_on_the_way, days())
+    assert_same(total(counts_by_day(version.feature).values()).confusion(), confusion())

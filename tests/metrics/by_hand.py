@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from feedback.models import Prediction
 from reviews.models import DrawDay, Judgment, SamplingPolicy
-from tests.stats.brute_force import Item, bin_of, reviewed_by_hand, rightness
+from tests.stats.brute_force import Item, calibration_by_hand, log_odds_by_hand, reviewed_by_hand, rightness
 
 NEVER_ENDING = math.inf
 
@@ -26,11 +26,11 @@ class Said(NamedTuple):
 
 
 class DayByHand(NamedTuple):
-    """What a day is drawn with. chances: (label, bin) -> chance, empty where the score is the chance."""
+    """What a day is drawn with. calibration: ({label: intercept}, slope), None where the score is the chance."""
 
     k_cap: float
     gbar: float
-    chances: dict
+    calibration: tuple | None
 
 
 class DrawnByHand(NamedTuple):
@@ -76,11 +76,11 @@ class ByHand:
         at = self.drawn_at[version, day]
         policy = [policy for policy in self.policies if policy.created_at <= at][-1]
         traffic, share = self._traffic(version, day)
-        chances = self._calibration(version, at, traffic)
-        informative = [self.informativeness(policy.design, p, chances) for p in traffic]
+        calibration = self._calibration(version, at)
+        informative = [self.informativeness(policy.design, p, calibration) for p in traffic]
         gbar = sum(informative) / len(informative)
         weights = [self.weight(g, gbar) for g in informative]
-        return DayByHand(self._cap(policy, weights, share), gbar, chances)
+        return DayByHand(self._cap(policy, weights, share), gbar, calibration)
 
     def _traffic(self, version, day):
         """The predictions that tell what the day will bring, and what each of them stands for."""
@@ -93,29 +93,24 @@ class ByHand:
             return self.of_day(version, day), 1.0
         return [p for before in history for p in before], 1 / len(history)
 
-    def _calibration(self, version, at, traffic):
+    def _calibration(self, version, at):
         days = [day for v, day in self.drawn_at if v == version and self.drawn_at[v, day] < at]
         counted = [pair for day in days for pair in self.counted(version, day, at)]
         if len(counted) < 50:
-            return {}
-        decided = [(p, pi, verdict) for p, pi, verdict, _ in counted if verdict != "cannot_judge"]
-        mean_weight = sum(1 / pi for _, pi, _ in decided) / len(decided)
-        chances = {}
-        for cell in {(p.label, bin_of(p.score)) for p in traffic}:
-            sent = [p.score for p in traffic if (p.label, bin_of(p.score)) == cell and p.score is not None]
-            up, down = 5 * (sum(sent) / len(sent) if sent else 0.5), 5.0
-            for p, pi, verdict in decided:
-                if (p.label, bin_of(p.score)) == cell:
-                    up += rightness(verdict) / pi / mean_weight
-                    down += 1 / pi / mean_weight
-            chances[cell] = up / down
-        return chances
+            return None
+        decided = [
+            (p.label, p.score, rightness(verdict)) for p, _, verdict, _ in counted if verdict != "cannot_judge"
+        ]
+        return calibration_by_hand(decided)
 
-    def informativeness(self, design, prediction, chances):
+    def informativeness(self, design, prediction, calibration):
         if design in ("uniform", "all"):
             return 1.0
         chance = 0.5 if prediction.score is None else prediction.score
-        chance = chances.get((prediction.label, bin_of(prediction.score)), chance)
+        if calibration is not None:
+            intercepts, slope = calibration
+            odds = intercepts.get(prediction.label, 0.0) + slope * log_odds_by_hand(prediction.score)
+            chance = 1 / (1 + math.exp(-odds))
         return math.sqrt(chance * (1 - chance))
 
     def weight(self, g, gbar):
@@ -140,12 +135,12 @@ class ByHand:
         drawn = []
         at = self.drawn_at[version, day]
         design = [policy for policy in self.policies if policy.created_at <= at][-1].design
-        k_cap, gbar, chances = self.day(version, day)
+        k_cap, gbar, calibration = self.day(version, day)
         for p in self.of_day(version, day):
             text = self.feature.slug.encode() + b"\x00" + p.external_id.encode()
             hashed = hashlib.blake2b(text, key=self.feature.sampling_salt.encode()).digest()
             u = (int.from_bytes(hashed[0:8], "big") + 0.5) / 2**64
-            w = self.weight(self.informativeness(design, p, chances), gbar)
+            w = self.weight(self.informativeness(design, p, calibration), gbar)
             if -math.log(u) / w < k_cap:
                 drawn.append(DrawnByHand(p, u, w, -math.log(u) / w))
         return drawn

@@ -29,7 +29,9 @@ DAY = timedelta(days=1)
 # api.md's, and what we tell besides.
 API_FIELDS = {"feature", "window", "as_of", "source", "population", "counted", "metrics", "per_label"}
 API_FIELDS |= {"confusion", "calibration"}
-MORE_FIELDS = {"version", "segment", "undecided_share", "covered_days", "days", "reason"}
+MORE_FIELDS = {"version", "segment", "undecided_share", "undecided_bounds", "covered_days", "days", "reason"}
+MORE_FIELDS |= {"reliability", "coverage", "lag", "mature_until", "segments", "segments_reason", "comparison"}
+OF_CHANCES = {"auc", "average_precision", "brier", "log_loss", "ece"}
 API_FIGURE = {"value", "low", "high", "anytime_low", "anytime_high", "n", "method", "state"}
 
 
@@ -170,14 +172,17 @@ def test_experts_and_truth_stand_side_by_side_with_their_difference(browser, fea
     assert "Experts' figure is −100.0 points from that of the truth." in page_text(browser)
 
 
-def test_numbers_are_not_said_to_be_right_or_wrong_but_their_runtime_is_told(browser, ann):
+def test_numbers_without_a_tolerance_are_off_by_so_much_but_neither_right_nor_wrong(browser, ann):
     prices = make_version(make_feature("prices", answer_kind="number"))
     make_membership(ann, prices.feature)
     make_outcome(make_prediction(prices, latency_ms=20.0), truth=41.0)
     concluded()
     text = page_text(browser, "prices")
-    assert "Because it answers with a number, and only labels are compared so far." in text
-    assert "truth has arrived" not in text
+    assert "No figure yet, because no tolerance is set for this feature, so no number is right or wrong." in text
+    assert "in the number's unit 1 no interval: one truth, or too large ones n 1 not sure yet" in text
+    assert "Bias, in the number's unit: + is too high +1" in text
+    assert "Share of predictions not known, because no tolerance is set for this feature" in text
+    assert "By label" not in text
     assert re.search(r"Latency (19\.\d|20|20\.\d) ms", text)
 
 
@@ -324,7 +329,18 @@ def test_the_figures_as_csv_are_those_of_the_chart(browser, feature):
     come_true(make_version(feature, "v2"), 4, received_at=NOON + 7 * DAY)
     concluded(NOON + 8 * DAY)
     header, *lines = rows_of(browser.get("/features/claims/?format=csv"))
-    assert header == ["from_on", "days", "version", "source", "value", "low", "high", "n", "is_partial"]
+    assert header == [
+        "from_on",
+        "days",
+        "version",
+        "source",
+        "value",
+        "low",
+        "high",
+        "n",
+        "is_partial",
+        "is_mature",
+    ]
     assert [(line[0], line[1], line[2], line[4], line[8]) for line in lines] == [
         ("2026-03-02", "7", "v1", "0.75", "False"),
         ("2026-03-09", "7", "v2", "1.0", "True"),
@@ -399,7 +415,7 @@ def test_estimates_have_the_fields_of_the_contract(service, feature):
     found = estimates(service, source="observed").json()
     assert found.keys() == API_FIELDS | MORE_FIELDS
     assert found["window"].keys() == {"from", "to"}
-    assert found["metrics"].keys() == {"accuracy", "precision", "recall", "f1"}
+    assert found["metrics"].keys() == {"accuracy", "precision", "recall", "f1", *OF_CHANCES}
     for figures in (found["metrics"], *found["per_label"].values()):
         assert {frozenset(figure) for figure in figures.values()} == {frozenset(API_FIGURE | {"reason"})}
     assert found["per_label"].keys() == {"on_time", "late"}

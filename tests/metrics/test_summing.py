@@ -12,11 +12,15 @@ from django.utils import timezone
 from feedback.actions import jobs
 from feedback.models import Job, Look, Outcome, Prediction
 from metrics import tasks
+from metrics.actions import loading
 from metrics.actions.summing import changed_hours, prepare_summaries, runs
-from metrics.models import HourlySummary
-from metrics.stats.counts import Counts
+from metrics.models import DaySummary, HourlySummary
+from metrics.stats.counts import Counts, total
+from metrics.stats.histograms import ZERO_BIN
+from metrics.summaries import counts_by_day, segments_of
 from tests.factories import NOON, make_feature, make_outcome, make_prediction, make_version
 from tests.metrics.work import work
+from tests.stats.test_counts import assert_close
 
 pytestmark = pytest.mark.django_db
 HOUR, SECOND = timedelta(hours=1), timedelta(seconds=1)
@@ -35,7 +39,7 @@ def summed(now=LATER):
 
 
 def counts_of(version, hour=NOON):
-    return Counts.from_json(HourlySummary.objects.get(version=version, hour=hour).payload)
+    return Counts.from_json(HourlySummary.objects.get(version=version, hour=hour, segment="").payload)
 
 
 def stored():
@@ -55,7 +59,7 @@ def bin_by_hand(x):
 def hour_by_hand(version, hour):
     """The counts of one hour, row by row."""
     n = n_with_actor = 0
-    joint, missing, lag = defaultdict(lambda: [0, 0.0]), Counter(), Counter()
+    joint, missing, lag = defaultdict(lambda: [0, 0.0, 0.0, 0.0]), Counter(), Counter()
     measures = {"latency_ms": Counter(), "cpu_ms": Counter(), "rss_mb": Counter()}
     for each in Prediction.objects.filter(version=version):
         if not hour <= each.occurred_at < hour + HOUR:
@@ -67,6 +71,10 @@ def hour_by_hand(version, hour):
         cell = joint[each.label, fine, truth.truth_label if truth else None]
         cell[0] += 1
         cell[1] += each.score or 0.0
+        cell[2] += (each.score or 0.0) ** 2
+        if truth and each.score is not None:
+            chance = each.score if each.label == truth.truth_label else 1 - each.score
+            cell[3] -= math.log(min(max(chance, 1e-15), 1 - 1e-15))
         for name, bins in measures.items():
             if getattr(each, name) is not None:
                 bins[bin_by_hand(getattr(each, name))] += 1
@@ -111,8 +119,8 @@ def test_an_hours_summary_equals_counting_by_hand(version):
         assert (counts.n, counts.n_with_actor, counts.missing) == (n, n_with_actor, missing)
         assert (counts.measures, counts.lag) == (measures, lag)
         assert counts.joint.keys() == joint.keys()
-        for key, (count, scores) in joint.items():
-            assert counts.joint[key] == (count, pytest.approx(scores, abs=1e-12))
+        for key, cell in joint.items():
+            assert counts.joint[key] == pytest.approx(cell, abs=1e-12)
 
 
 def test_the_head_of_a_summary_says_how_many_it_counted_and_when(version):
@@ -234,14 +242,14 @@ def test_a_score_of_exactly_one_falls_in_the_last_bin(version):
     make_prediction(version, score=1.0)
     make_prediction(version, score=0.0)
     summed()
-    assert counts_of(version).joint == {("late", 999, None): (1, 1.0), ("late", 0, None): (1, 0.0)}
+    assert counts_of(version).joint == {("late", 999, None): (1, 1, 1, 0), ("late", 0, None): (1, 0, 0, 0)}
     assert set(counts_of(version).population()) == {("late", 19), ("late", 0)}
 
 
 def test_a_prediction_without_a_score_has_a_cell_of_its_own(version):
     make_prediction(version, label="late", score=None)
     summed()
-    assert counts_of(version).joint == {("late", None, None): (1, 0.0)}
+    assert counts_of(version).joint == {("late", None, None): (1, 0, 0, 0)}
 
 
 @pytest.mark.parametrize("kind", ["number", "output"])
@@ -267,7 +275,7 @@ def test_a_cost_of_zero_is_counted_and_one_that_was_not_sent_is_not(version):
     make_prediction(version, latency_ms=0.0, cpu_ms=None)
     summed()
     payload = HourlySummary.objects.get().payload
-    assert payload["measures"] == {"latency_ms": {"zero": 1}, "cpu_ms": {}, "rss_mb": {}}
+    assert payload["measures"] == {"latency_ms": [[ZERO_BIN], [1]], "cpu_ms": [[], []], "rss_mb": [[], []]}
 
 
 def test_what_arrives_while_its_hour_is_being_summed_is_summed_after_it(version):
@@ -304,9 +312,10 @@ def test_a_run_joins_hours_up_to_a_day_apart_and_no_further():
     ]
 
 
-def test_a_run_is_no_longer_than_three_hundred_hours():
-    found = list(runs({(1, NOON + i * HOUR) for i in range(700)}))
-    assert [(end - start) / HOUR for _, start, end in found] == [300, 300, 100]
+def test_a_run_is_of_seven_whole_days_at_most():
+    found = list(runs({(1, NOON + i * HOUR) for i in range(400)}))
+    assert [(end - start) / HOUR for _, start, end in found] == [6.5 * 24, 7 * 24, 76]
+    assert [start.hour for _, start, _ in found] == [12, 0, 0]
     assert [start for _, start, _ in found[1:]] == [end for *_, end in found[:-1]]
 
 
@@ -320,3 +329,141 @@ def test_many_runs_sum_what_one_would(version):
         make_prediction(version, occurred_at=NOON - timedelta(days=days))
     assert summed() == ["3 runs of hours to sum", *["summed 1 hours"] * 3]
     assert sum(HourlySummary.objects.values_list("source_count", flat=True)) == 3
+
+
+# --- segments
+
+
+def segments_on(version, hour=NOON):
+    found = HourlySummary.objects.filter(version=version, hour=hour).exclude(segment="")
+    return dict(found.order_by("segment").values_list("segment", "source_count"))
+
+
+def test_each_segment_of_an_hour_is_summed_for_itself(version):
+    for origin, cls in (("JFK", "first"), ("JFK", None), ("EWR", None)):
+        make_prediction(version, segments={"origin": origin} | ({"class": cls} if cls else {}), score=0.29)
+    make_prediction(version)
+    summed()
+    assert segments_on(version) == {"class:first": 1, "origin:EWR": 1, "origin:JFK": 2}
+    assert counts_of(version).n == 4
+    found = HourlySummary.objects.get(segment="origin:JFK")
+    assert Counts.from_json(found.payload).joint == {("late", 250, None): pytest.approx((2, 0.58, 0.1682, 0))}
+
+
+def test_values_beyond_the_fifty_of_a_key_are_summed_together_and_stay_so(version):
+    for at in range(60):
+        for _ in range(1 + (at >= 55)):
+            make_prediction(version, segments={"shop": f"s{at:02}"})
+    summed()
+    assert len(segments_on(version)) == 51
+    # The most frequent first, then by name: 55 to 59, then 0 to 44.
+    assert segments_on(version)["shop:other values"] == 10
+    assert segments_on(version)["shop:s59"] == 2
+    assert "shop:s45" not in segments_on(version)
+    for _ in range(20):
+        make_prediction(version, occurred_at=NOON + HOUR, segments={"shop": "s45"}, received_at=LATER)
+    summed(LATER + HOUR)
+    assert segments_on(version, NOON + HOUR) == {"shop:other values": 20}
+    assert "shop:other values" not in segments_of(version.feature)
+    assert len(segments_of(version.feature)) == 50
+
+
+def test_of_more_than_ten_keys_the_most_frequent_are_summed(version):
+    make_prediction(version, segments={f"k{at:02}": "x" for at in range(12)})
+    make_prediction(version, segments={"k11": "x"})
+    summed()
+    assert sorted(segments_on(version)) == [*(f"k{at:02}:x" for at in range(9)), "k11:x"]
+
+
+def test_two_segments_that_read_the_same_are_not_summed_as_one(version):
+    make_prediction(version, segments={"a:b": "c", "a": "b:c"})
+    make_prediction(version, segments={"a": "other values", "a:x": "other values"})
+    summed()
+    assert segments_on(version) == {"a:b:c": 1, "a:other values": 1}
+
+
+def test_a_segment_that_is_gone_from_an_hour_loses_its_row(version):
+    kept = make_prediction(version, segments={"origin": "JFK"})
+    gone = make_prediction(version, segments={"origin": "EWR"})
+    summed()
+    gone.delete()
+    make_outcome(kept, received_at=LATER)
+    summed(LATER + HOUR)
+    assert segments_on(version) == {"origin:JFK": 1}
+    assert set(counts_by_day(version.feature, segment="origin:JFK")) == {(version.pk, NOON.date())}
+    assert counts_by_day(version.feature, segment="origin:EWR") == {}
+    assert segments_of(version.feature) == ["origin:JFK"]
+
+
+def test_segments_are_listed_with_the_largest_first(version):
+    for origin, n in (("EWR", 1), ("JFK", 3), ("LGA", 3)):
+        for _ in range(n):
+            make_prediction(version, segments={"origin": origin})
+    summed()
+    assert segments_of(version.feature) == ["origin:JFK", "origin:LGA", "origin:EWR"]
+
+
+# --- days
+
+
+def test_a_day_is_the_sum_of_its_hours_whichever_of_them_was_summed_last(version):
+    some_traffic(version, n=60, hours=30)
+    summed()
+    make_prediction(version, occurred_at=NOON + 3 * HOUR, received_at=LATER)
+    summed(LATER + HOUR)
+    days = counts_by_day(version.feature)
+    assert [day for _, day in days] == [NOON.date(), (NOON + 24 * HOUR).date()]
+    for (_, day), counts in days.items():
+        hours = HourlySummary.objects.filter(hour__date=day, segment="").order_by("hour")
+        assert counts == total(Counts.from_json(each.payload) for each in hours)
+    assert sum(counts.n for counts in days.values()) == 61
+    assert sum(DaySummary.objects.values_list("source_count", flat=True)) == 61
+
+
+def test_days_whose_hours_did_not_change_are_left_alone(version):
+    make_prediction(version)
+    make_prediction(version, occurred_at=NOON + 48 * HOUR, received_at=NOON)
+    summed()
+    first = DaySummary.objects.values().get(day=NOON.date())
+    make_prediction(version, occurred_at=NOON + 48 * HOUR, received_at=LATER)
+    summed(LATER + HOUR)
+    assert DaySummary.objects.values().get(day=NOON.date()) == first
+    assert DaySummary.objects.get(day=(NOON + 48 * HOUR).date()).source_count == 2
+
+
+# --- many rows, and a new tolerance
+
+
+def test_hours_are_read_in_parts_and_the_sum_is_the_same(version, monkeypatch):
+    some_traffic(version, n=80)
+    summed()
+    before = {row["hour"]: row["payload"] for row in stored()}
+    monkeypatch.setattr(loading, "MOST_ROWS", 7)  # less than an hour has: hours are cut too
+    parts = list(loading.stretches(version, NOON, NOON + 5 * HOUR))
+    assert len(parts) > 10
+    assert [start for start, _ in parts[1:]] == [end for _, end in parts[:-1]]
+    Look.objects.all().delete()
+    summed(LATER + HOUR)
+    for hour, payload in before.items():
+        assert_close(counts_of(version, hour), Counts.from_json(payload))
+
+
+def test_with_a_new_tolerance_every_hour_is_judged_anew():
+    version = make_version(make_feature(answer_kind="number", tolerance=1.0))
+    for truth in (41.0, 44.0):
+        make_outcome(make_prediction(version, value=42.0), truth=truth)
+    summed()
+    assert counts_of(version).numbers.n_right == 1
+    version.feature.tolerance = 2.0
+    version.feature.save()
+    assert summed(LATER + HOUR) == ["1 runs of hours to sum", "summed 1 hours"]
+    assert counts_of(version).numbers.n_right == 2
+    assert summed(LATER + 2 * HOUR) == []
+
+
+def test_a_key_sent_once_and_never_again_does_not_grow_what_is_read(version):
+    for at in range(40):
+        make_prediction(version, segments={f"request {at}": "x", "origin": "JFK"})
+    summed()
+    assert len(segments_on(version)) == 10
+    assert segments_on(version)["origin:JFK"] == 40

@@ -39,7 +39,7 @@ def feature(now):
     made = {"received_at": now - timedelta(minutes=5), "score": 0.4321, "label": ANSWER}
     make_prediction(version, "p1", inputs={"legs": 4}, **made)
     set_rubric(feature=feature, now=now, guideline="Look at the legs.")
-    set_policy(feature=feature, user=None, now=now, design="all", overlap_share=1.0)
+    set_policy(feature=feature, user=None, now=now, design="all", overlap_share=0.99999)
     draw_received(now=now)
     return feature
 

@@ -1,17 +1,27 @@
 """Threads on one queue, each with a connection of its own; on SQLite they need a file to meet in."""
 
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from threading import Barrier
+from urllib.parse import quote
 
 import pytest
 from django.core.management import call_command
 from django.db import connection, connections
 
+from config.processes import end_with_parent
+from feedback.models import Prediction
 from reviews.actions.desk import claim_next, release, set_policy, submit
 from reviews.actions.draw import draw_received
 from reviews.errors import LeaseLost
 from reviews.models import Assignment, Judgment, ReviewItem
 from tests.factories import NOON, make_feature, make_membership, make_prediction, make_user, make_version
+from tests.faults.installation import ROOT
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -199,3 +209,52 @@ def test_two_draws_at_once_draw_what_one_draws(feature):
     fill(feature, 40)
     assert max(together(lambda _: draw_received(now=later()), range(2))) > 0
     assert ReviewItem.objects.count() == Assignment.objects.count() == 40
+
+
+@pytest.mark.postgres
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="NOT TESTED: SQLite lets one write at a time")
+def test_ten_thousand_claims_and_submits_at_once_give_every_item_its_number(feature):
+    """Two processes of eight people each, until nothing is left; a few give cases back, or answer twice."""
+    n_items, processes, each = 3_400, 2, 8
+    set_policy(feature=feature, user=None, now=NOON, overlap_share=0.5, audit_share=0.0)
+    version = make_version(feature)
+    like = {"feature": feature, "version": version, "label": "late", "occurred_at": NOON, "received_at": NOON}
+    Prediction.objects.bulk_create(Prediction(external_id=f"p{n}", fingerprint=n, **like) for n in range(n_items))
+    draw_received(now=later())
+    for _ in range(processes * each):
+        make_membership(make_user(), feature)
+    asked = Assignment.objects.count()
+    done = crowd(processes, each)
+    assert done["claims"] + done["submits"] > 10_000
+    assert done["submits"] == Judgment.objects.count() == asked
+    assert done["claims"] == done["submits"] + done["releases"]
+    assert done["refused"] > 0
+    assert not Assignment.objects.filter(lane="opinion").exclude(state="submitted").exists()
+    judged = list(Judgment.objects.values_list("assignment__item", "reviewer"))
+    assert len(set(judged)) == asked
+    n_given = Counter(item for item, _ in judged)
+    for pk, n_opinions, state in ReviewItem.objects.values_list("pk", "n_opinions", "state"):
+        assert n_given[pk] == n_opinions
+        assert state == "final" or (n_opinions, state) == (2, "needs_adjudication")
+
+
+def crowd(processes, each):
+    """What tests.reviews.desk_crowd says, of as many processes, on the database of this test."""
+    at = connection.settings_dict
+    login = quote(at["USER"]) + (f":{quote(at['PASSWORD'], safe='')}" if at["PASSWORD"] else "")
+    url = f"postgres://{login}@{at['HOST'] or '127.0.0.1'}:{at['PORT'] or 5432}/{at['NAME']}"
+    environment = {**os.environ, "DATABASE_URL": url, "DJANGO_SETTINGS_MODULE": "config.settings"}
+    command = [sys.executable, "-m", "tests.reviews.desk_crowd"]
+    started = [
+        subprocess.Popen(
+            [*command, str(first), str(each)],
+            cwd=ROOT,
+            env=environment,
+            stdout=subprocess.PIPE,
+            preexec_fn=partial(end_with_parent, parent=os.getpid()),
+        )
+        for first in range(0, processes * each, each)
+    ]
+    said = [process.communicate(timeout=120)[0] for process in started]
+    assert [process.returncode for process in started] == [0] * processes
+    return sum((Counter(json.loads(each)) for each in said), Counter())

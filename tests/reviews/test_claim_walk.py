@@ -13,6 +13,7 @@ from reviews.actions.desk import expire_leases, release, set_policy, skip
 from reviews.actions.draw import draw_received
 from reviews.actions.leading import set_skills
 from reviews.models import Assignment, ClaimWalk, Exclusion
+from reviews.statements import rows_of
 from tests.factories import NOON, make_feature, make_prediction, make_version
 from tests.reviews.steps import LEASE, MINUTE, answer, claim, queue, reviewers
 
@@ -110,9 +111,8 @@ def test_the_claim_begins_in_its_index_where_the_reviewer_was_last(feature, ann)
         return
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
-        sql, values = claiming.statement_of(claiming.Claim(ann, feature, NOON, new_token(ann), 0.9))
-        cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}", values)
-        found = cursor.fetchone()[0]
+    sql, values = claiming.statement_of(claiming.Claim(ann, feature, NOON, new_token(ann), 0.9))
+    ((found,),) = rows_of(f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}", values)
     (plan,) = json.loads(found) if isinstance(found, str) else found
     nodes = list(plan_nodes(plan["Plan"]))
     heads = [node for node in nodes if node.get("Index Name") == "assignment_open" and node["Actual Loops"]]

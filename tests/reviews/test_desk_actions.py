@@ -13,11 +13,13 @@ from reviews.actions.desk import (
     undo,
 )
 from reviews.actions.draw import draw_received
+from reviews.desk import Progress, counted
 from reviews.errors import LeaseLost, Refused
 from reviews.models import Assignment, Exclusion, Judgment, ReviewItem
 from reviews.reports import empty_desk, progress_of, queues_of
 from reviews.tasks import draw
 from reviews.tasks import expire_leases as expire_job
+from reviews.waiting import Waiting, waiting_for
 from tests.factories import NOON, make_feature, make_membership, make_prediction, make_user, make_version
 
 pytestmark = pytest.mark.django_db
@@ -386,7 +388,7 @@ def test_a_policy_keeps_what_is_not_changed(feature, ann):
 def test_the_queries_of_the_desk_do_not_grow_with_the_features(ann, django_assert_num_queries):
     for _ in range(5):
         make_membership(ann, make_feature())
-    with django_assert_num_queries(10):
+    with django_assert_num_queries(5):
         queues_of(ann, NOON)
 
 
@@ -398,3 +400,13 @@ def test_the_jobs_of_the_desk_say_what_they_did(feature, ann):
     assert draw("", NOON + MINUTE)() is None
     assert expire_job("", NOON + LEASE)() == "1 leases ran out"
     assert expire_job("", NOON + LEASE)() is None
+
+
+def test_nobody_counts_past_two_hundred(feature, ann, monkeypatch):
+    monkeypatch.setattr("reviews.waiting.COUNTED_TO", 3)
+    queue(feature, 9)
+    claim_next(reviewer=ann, features=[feature], now=NOON)
+    assert waiting_for(ann, [feature], NOON)[feature.pk] == Waiting(n_left=4, n_today=0)
+    assert counted(201) == "over 200"
+    assert Progress(12, 201, None).place == "Item 13, over 200 left."
+    assert Progress(12, 28, 6).place == "Item 13 of about 40"

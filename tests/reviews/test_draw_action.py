@@ -61,7 +61,7 @@ def test_the_draw_equals_its_computation_from_ids_and_the_stored_day(version):
 
 
 def test_luck_weight_and_key_of_an_item_follow_from_the_page_on_statistics(version):
-    set_policy(feature=version.feature, user=None, now=MONDAY, reviews_per_day=30)
+    set_policy(feature=version.feature, user=None, now=MONDAY, design="uncertainty", reviews_per_day=30)
     arrive(version, MONDAY)
     draw_received(now=MONDAY + DAY)
     day = DrawDay.objects.get()
@@ -226,10 +226,8 @@ def test_after_fifty_counted_items_the_version_is_calibrated(version):
     arrive(version, MONDAY + DAY)
     draw_received(now=MONDAY + 2 * DAY)
     day = DrawDay.objects.get(day=date(2026, 3, 3))
-    assert {(label, bin_) for label, bin_, _ in day.calibration} == {
-        (label, bin_) for label in version.labels for bin_ in (10, 12, 15, 18, 19)
-    }
-    assert all(0 <= chance <= 1 for *_, chance in day.calibration)
+    assert {label for label, _, _ in day.calibration} == set(version.labels)
+    assert len({slope for *_, slope in day.calibration}) == 1
     new = {row for row in items() if row[0] in {each.pk for each in rows_of(day)}}
     assert new == {tuple(one[:4]) for one in drawn(rows_of(day), day)}
 
@@ -244,3 +242,78 @@ def test_items_beyond_a_gap_are_not_counted_towards_calibration(version):
     arrive(version, MONDAY + DAY)
     draw_received(now=MONDAY + 2 * DAY)
     assert DrawDay.objects.get(day=date(2026, 3, 3)).calibration == []
+
+
+@pytest.mark.parametrize("design", ["balanced", "focused"])
+def test_every_design_can_be_computed_again_before_and_after_it_is_calibrated(version, design):
+    set_policy(feature=version.feature, user=None, now=MONDAY, design=design, reviews_per_day=40)
+    for n in range(2):
+        arrive(version, MONDAY + n * DAY, n=200)
+        draw_received(now=MONDAY + (n + 1) * DAY)
+        judge_all(version)
+    arrive(version, MONDAY + 2 * DAY, n=200)
+    draw_received(now=MONDAY + 3 * DAY)
+    first, *_, last = DrawDay.objects.order_by("day")
+    assert (first.calibration, first.recall) == ([], 0.5)
+    assert last.calibration
+    assert dict(last.label_shares) == {"on_time": 0.5, "late": 0.5}
+    assert last.positive_label == "late"
+    assert 0 < last.positive_share < 1
+    assert 0.5 < last.recall < 1  # every fourth item of either label was wrong
+    assert items() == {tuple(one[:4]) for day in DrawDay.objects.all() for one in drawn(rows_of(day), day)}
+
+
+def test_recall_is_read_from_the_counted_items_with_their_weights(version):
+    set_policy(feature=version.feature, user=None, now=MONDAY, design="all")
+    arrive(version, MONDAY)
+    draw_received(now=MONDAY + DAY)
+    for item in ReviewItem.objects.select_related("prediction"):
+        is_missed = item.prediction.label == "on_time" and item.prediction.score == 0.5  # 6 of 30
+        ReviewItem.objects.filter(pk=item.pk).update(
+            state="final", verdict="wrong" if is_missed else "right", final_at=MONDAY
+        )
+    arrive(version, MONDAY + DAY)
+    draw_received(now=MONDAY + 2 * DAY)
+    assert DrawDay.objects.latest("day").recall == pytest.approx((30 + 2.5) / (36 + 5))
+
+
+def test_focused_without_scores_looks_for_the_positive_label(version):
+    set_policy(feature=version.feature, user=None, now=MONDAY, design="focused", reviews_per_day=30)
+    for i in range(100):
+        label = "late" if i % 20 == 0 else "on_time"
+        make_prediction(version, f"p{i}", occurred_at=MONDAY, label=label, score=None)
+    draw_received(now=MONDAY + DAY)
+    weights = dict(ReviewItem.objects.values_list("prediction__label", "weight"))
+    assert weights["late"] > 10 * weights["on_time"]
+
+
+@pytest.mark.parametrize("design", ["balanced", "focused"])
+def test_numbers_weigh_one_by_every_design(design):
+    version = make_version(make_feature(answer_kind="number"))
+    set_policy(feature=version.feature, user=None, now=MONDAY, design=design)
+    for i in range(30):
+        make_prediction(version, f"n{i}", occurred_at=MONDAY, value=float(i))
+    draw_received(now=MONDAY + DAY)
+    assert set(ReviewItem.objects.values_list("weight", flat=True)) == {1.0}
+    assert DrawDay.objects.get().label_shares == [[None, 1.0]]
+
+
+@pytest.mark.parametrize(
+    ("fields", "design"),
+    [
+        ({}, "focused"),
+        ({"positive_label": ""}, "uncertainty"),
+        ({"labels": ["on_time", "late", "diverted"]}, "uncertainty"),
+        ({"labels": []}, "uncertainty"),
+    ],
+)
+def test_the_first_policy_is_focused_where_one_of_two_labels_is_looked_for(fields, design):
+    version = make_version(**fields)
+    assert set_policy(feature=version.feature, user=None, now=MONDAY).design == design
+    kept = set_policy(feature=version.feature, user=None, now=MONDAY, design="uniform")
+    assert set_policy(feature=version.feature, user=None, now=MONDAY, lease_seconds=60).design == kept.design
+
+
+def test_a_feature_without_a_version_or_with_numbers_begins_with_uncertainty():
+    for feature in (make_feature(), make_version(make_feature(answer_kind="number")).feature):
+        assert set_policy(feature=feature, user=None, now=MONDAY).design == "uncertainty"

@@ -77,7 +77,8 @@ def test_the_export_tells_each_revision_with_weight_key_times_and_rubric(rest, f
     answer = rest(lead).get("/api/v1/review/judgments/?feature=claims").json()
     row, withdrawn = answer["results"]
     item = ReviewItem.objects.get(pk=first.assignment.item_id)
-    assert [row[name] for name in ("weight", "luck", "queue_key")] == [item.weight, item.luck, item.queue_key]
+    assert [row[name] for name in ("weight", "queue_key")] == [item.weight, item.queue_key]
+    assert "luck" not in row
     assert (row["reviewer"], row["rubric"]) == ("ann@example.org", 1)
     assert (row["verdict"], row["corrected"]) == ("wrong", "lost")
     assert (row["is_latest"], withdrawn["is_latest"], withdrawn["verdict"]) == (False, True, "")
@@ -186,7 +187,7 @@ def test_the_pages_beat_keeps_what_is_entered(client_for, feature, ann):
     browser = client_for(ann)
     case = browser.post("/desk/claim/", follow=True).context["case"]
     entered = {"token": case.token, "verdict": "wrong", "comment": "by truck", "reasons": ["date"]}
-    assert browser.post(f"/desk/{case.assignment_id}/beat/", entered).status_code == 204
+    assert browser.post(f"/desk/{case.assignment_id}/beat/", entered).status_code == 200
     kept = browser.get(f"/desk/{case.assignment_id}/").context["kept"]
     assert (kept.verdict, kept.comment, kept.reasons) == ("wrong", "by truck", ["date"])
     assert browser.post(f"/desk/{case.assignment_id}/beat/", {**entered, "token": "x"}).status_code == 409

@@ -11,6 +11,8 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any, NamedTuple
 
+from scipy import optimize
+
 FigureDict = dict[str, float]
 
 
@@ -35,6 +37,86 @@ def luck_by_hand(slug: str, external_id: str, salt: bytes) -> Fraction:
     for byte in hashed.digest()[0:8]:
         x = x * 256 + byte
     return Fraction(2 * x + 1, 2 * 2**64)
+
+
+class Judged(NamedTuple):
+    """A counted item as the draw looks back on it."""
+
+    label: str | None
+    verdict: str
+    truth: str | None
+    p: float
+
+
+def log_odds_by_hand(score: float | None) -> float:
+    if score is None:
+        return 0.0
+    inside_ = sorted([0.001, score, 0.999])[1]
+    return math.log(inside_) - math.log(1 - inside_)
+
+
+def calibration_by_hand(items: Sequence[tuple[str, float | None, float]]) -> tuple[dict[str, float], float]:
+    """({label: intercept}, slope) where every derivative is 0. items: (label, score, z). By a root finder."""
+    names = sorted({label for label, _, _ in items})
+
+    def derivatives(at: Any) -> list[float]:
+        intercepts, slope = dict(zip(names, at, strict=False)), at[-1]
+        pulls, tilt = {name: -intercepts[name] for name in names}, 1 - slope
+        for label, score, z in items:
+            x = log_odds_by_hand(score)
+            left = z - 1 / (1 + math.exp(-(intercepts[label] + slope * x)))
+            pulls[label] += left
+            tilt += left * x
+        return [*pulls.values(), tilt]
+
+    found = optimize.root(
+        derivatives, [0.0] * len(names) + [1.0], method="lm", options={"xtol": 1e-13, "ftol": 1e-13}
+    )
+    return dict(zip(names, found.x.tolist(), strict=False)), float(found.x[-1])
+
+
+def recall_by_hand(judged: Sequence[Judged], labels: Sequence[str], positive: str) -> float:
+    """R: hits over hits and misses, each item 1/p heavy (mean 1 over those that are one), and 5 of 0.5 more."""
+    hits: list[tuple[float, float]] = []
+    misses: list[tuple[float, float]] = []
+    for label, verdict, truth, p in judged:
+        if label is None or verdict == "cannot_judge":
+            continue
+        item = Item(label, None, p, verdict, truth)
+        if label == positive and rightness(verdict) > 0:
+            hits.append((rightness(verdict), 1 / p))
+        if label != positive and truth_of(item, labels) == positive and rightness(verdict) < 1:
+            misses.append((1 - rightness(verdict), 1 / p))
+    both = hits + misses
+    scale = sum(weight for _, weight in both) / len(both) if both else 1.0
+    found = sum(part * weight / scale for part, weight in hits)
+    missed = sum(part * weight / scale for part, weight in misses)
+    return (found + 5 * 0.5) / (found + missed + 5)
+
+
+def informativeness_by_hand(
+    design: str, traffic: Sequence[tuple[str | None, float]], positive: str, recall: float
+) -> list[float]:
+    """g of every prediction. traffic: (label, chance that it is right), one for each prediction of the day."""
+    answer = []
+    n = len(traffic)
+    labelled = [(label, chance) for label, chance in traffic if label is not None]
+    truly = sum(chance if label == positive else 1 - chance for label, chance in labelled)
+    for label, chance in traffic:
+        deviation = (chance * (1 - chance)) ** 0.5
+        alike = sum(1 for other, _ in traffic if other == label)
+        if design in ("uniform", "all"):
+            answer.append(1.0)
+        elif design == "balanced":
+            answer.append(n / alike)
+        elif design == "uncertainty" or label is None or positive == "":
+            answer.append(deviation)
+        else:
+            is_positive = 1 if label == positive else 0
+            a = n / alike if is_positive else 0.0
+            b = abs(is_positive - recall) / max(truly / len(labelled), 1e-6)
+            answer.append(deviation * (a * a + b * b) ** 0.5)
+    return answer
 
 
 def cohort_by_hand(
@@ -222,6 +304,7 @@ def reviewed_by_hand(  # noqa: C901 - one long recipe, in the order of the text
 
     forecast = Forecast(predictions, decided, labels)
     big_n, n_hat = len(predictions), sum(1 / item.p for item in decided)
+    share_decided = n_hat / sum(1 / item.p for item in items)
 
     def total(what: str, about: Any) -> float:
         t = 0.0
@@ -241,7 +324,7 @@ def reviewed_by_hand(  # noqa: C901 - one long recipe, in the order of the text
         for number, (u, item) in enumerate(zip(influences, decided, strict=True)):
             has_group = share_with_actor > 0.5 and item.actor
             group = ("actor", item.actor) if has_group else ("alone", number)
-            groups[group] = groups.get(group, 0.0) + (1 - item.p) ** 0.5 / item.p * (u - ubar)
+            groups[group] = groups.get(group, 0.0) + (1 - item.p) ** 0.5 / item.p * (u - ubar) / share_decided
         v = sum(c * c for c in groups.values()) + (1.5 / n_dom) ** 2
         b = b_by_hand(len(items), n_star)
         return {

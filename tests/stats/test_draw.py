@@ -11,7 +11,14 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from reviews import draw
-from tests.stats.brute_force import cohort_by_hand, luck_by_hand
+from tests.stats.brute_force import (
+    Judged,
+    calibration_by_hand,
+    cohort_by_hand,
+    informativeness_by_hand,
+    luck_by_hand,
+    recall_by_hand,
+)
 
 SALT = b"0123456789abcdef"
 chances = st.floats(0, 1)
@@ -77,13 +84,131 @@ def test_informativeness_is_the_standard_deviation_of_being_right(c):
     assert draw.expected_informativeness("uniform", c) == draw.expected_informativeness("all", c) == 1
 
 
-def test_designs_of_later_issues_and_impossible_chances_are_refused():
+def test_unknown_designs_and_impossible_chances_are_refused():
     for design in ("focused", "balanced", ""):
         with pytest.raises(ValueError, match="no design"):
             draw.expected_informativeness(design, 0.5)
+    with pytest.raises(ValueError, match="no design"):
+        draw.informativeness("clever", label="a", chance_right=0.5, traffic=draw.Traffic())
     for chance in (-0.1, 1.1, math.nan):
         with pytest.raises(ValueError, match="between 0 and 1"):
             draw.expected_informativeness("uncertainty", chance)
+
+
+DESIGNS = ("uniform", "all", "uncertainty", "balanced", "focused")
+labels = st.sampled_from(["late", "on_time", "diverted", None])
+days_of_traffic = st.lists(st.tuples(labels, chances), min_size=1, max_size=30)
+
+
+def known(traffic, positive, recall):
+    return draw.Traffic(
+        label_shares=draw.shares_of_labels((label, 1) for label, _ in traffic),
+        positive_label=positive,
+        positive_share=draw.expected_positive_share(((*pair, 1) for pair in traffic), positive) if positive else 0,
+        recall=recall,
+    )
+
+
+def every_g(design, traffic, positive, recall):
+    seen = known(traffic, positive, recall)
+    return [
+        draw.informativeness(design, label=label, chance_right=chance, traffic=seen) for label, chance in traffic
+    ]
+
+
+@given(st.sampled_from(DESIGNS), days_of_traffic, st.sampled_from(["late", "never predicted", ""]), chances)
+def test_every_design_is_that_of_brute_force(design, traffic, positive, recall):
+    by_hand = informativeness_by_hand(design, traffic, positive, recall)
+    assert every_g(design, traffic, positive, recall) == pytest.approx(by_hand, rel=1e-9, abs=1e-9)
+
+
+@given(st.sampled_from(DESIGNS), days_of_traffic, labels, chances, chances, st.sampled_from(["late", ""]))
+def test_whatever_comes_after_the_day_was_fixed_has_a_weight(design, traffic, label, chance, recall, positive):
+    gbar = draw.mean_informativeness([(g, 1) for g in every_g(design, traffic, positive, recall)])
+    for seen in (known(traffic, positive, recall), draw.Traffic(positive_label=positive, recall=recall)):
+        g = draw.informativeness(design, label=label, chance_right=chance, traffic=seen)
+        assert 0.1 <= draw.weight(g, gbar) <= 50
+
+
+@given(st.sampled_from(DESIGNS), st.permutations(range(12)), chances)
+def test_no_design_looks_at_the_order_of_the_traffic(design, order, recall):
+    traffic = [("late" if i % 4 == 0 else "on_time", 0.5 + i / 24) for i in range(12)]
+    straight = every_g(design, traffic, "late", recall)
+    shuffled = every_g(design, [traffic[i] for i in order], "late", recall)
+    assert shuffled == pytest.approx([straight[i] for i in order], rel=1e-12)
+
+
+def test_balanced_gives_each_label_the_same_weight_in_all():
+    traffic = [("late", 0.9)] * 3 + [("on_time", 0.6)] * 97
+    g = every_g("balanced", traffic, "late", 0.5)
+    assert sum(g[:3]) == pytest.approx(sum(g[3:]))
+    assert draw.mean_informativeness([(each, 1) for each in g]) == pytest.approx(2)
+    assert draw.weight(draw.balanced_informativeness(0.0), 2.0) == 50  # a label that nobody has seen
+
+
+def test_focused_looks_where_the_positive_label_is_said_and_where_it_may_be_missed():
+    traffic = [("late", 0.7)] * 3 + [("on_time", 0.99)] * 90 + [("on_time", 0.7)] * 7
+    seen = known(traffic, "late", 0.75)
+    assert seen.positive_share == pytest.approx((3 * 0.7 + 90 * 0.01 + 7 * 0.3) / 100)
+    said, sure, unsure = (g for g in [every_g("focused", traffic, "late", 0.75)[i] for i in (0, 3, 93)])
+    assert said > unsure > sure
+    assert unsure / sure == pytest.approx((0.21 / 0.0099) ** 0.5)
+    only_negative = every_g("focused", traffic[3:], "late", 0.5)  # the positive label is never predicted
+    assert all(0 < g < math.inf for g in only_negative)
+    never_seen = {"is_positive": True, "predicted_share": 0, "positive_share": 0, "recall": 1}
+    assert draw.focused_informativeness(0.5, **never_seen) == 5e5
+    for wrong in ({"predicted_share": 1.1}, {"positive_share": -0.1}, {"recall": math.nan}):
+        with pytest.raises(ValueError, match="between 0 and 1"):
+            draw.focused_informativeness(0.5, **{**never_seen, **wrong})
+
+
+def test_focused_is_uncertainty_where_nothing_is_looked_for():
+    for label, seen in [("a", draw.Traffic()), (None, draw.Traffic(positive_label="a"))]:
+        assert draw.informativeness("focused", label=label, chance_right=0.8, traffic=seen) == pytest.approx(0.4)
+
+
+judged = st.builds(
+    Judged,
+    labels,
+    st.sampled_from(["right", "wrong", "partly", "cannot_judge"]),
+    st.sampled_from(["late", "on_time", "diverted", None]),
+    st.floats(0.001, 1),
+)
+
+
+@given(st.lists(judged, max_size=20), st.sampled_from([("late", "on_time"), ("late", "on_time", "diverted")]))
+def test_present_recall_is_that_of_brute_force(items, declared):
+    decided = [item for item in items if item.label is not None and item.verdict != "cannot_judge"]
+    said = [
+        (
+            *draw.found_and_missed(
+                label=item.label,
+                z=draw.RIGHT_VALUE[item.verdict],
+                truth=item.truth or "",
+                positive_label="late",
+                is_binary=len(declared) == 2,
+            ),
+            item.p,
+        )
+        for item in decided
+        if len(declared) > 2 or item.label != "diverted"  # of two labels, the other is known only of those two
+    ]
+    asked = [item for item in items if len(declared) > 2 or item.label != "diverted"]
+    assert draw.present_recall(said) == pytest.approx(recall_by_hand(asked, declared, "late"))
+
+
+def test_recall_starts_at_one_half_and_never_gives_up_the_search():
+    assert draw.present_recall([]) == draw.present_recall([(0.0, 0.0, 0.1)]) == 0.5
+    assert draw.present_recall([(1.0, 0.0, 0.2)] * 95) == pytest.approx(97.5 / 100)
+    with pytest.raises(ValueError, match="probabilities"):
+        draw.present_recall([(1.0, 0.0, 0.0)])
+
+
+def test_no_traffic_has_no_shares():
+    assert draw.shares_of_labels([]) == draw.shares_of_labels([("a", 0)]) == {}
+    assert draw.expected_positive_share([], "a") == draw.expected_positive_share([(None, 0.5, 3)], "a") == 0
+    with pytest.raises(ValueError, match="share"):
+        draw.balanced_informativeness(1.5)
 
 
 @given(g=st.floats(0, 0.5), gbar=st.floats(0, 0.5))
@@ -233,6 +358,53 @@ def test_calibrated_chances_are_chances(items, score):
     judged = [(label, bin_, z, 1 / (1 + w)) for label, bin_, z, w in items]
     cells = {(label, bin_): score for label in "ab" for bin_ in (None, 0, 7)}
     assert all(0 <= chance <= 1 for chance in draw.calibrate(judged, cells).values())
+
+
+fitted = st.lists(
+    st.tuples(
+        st.sampled_from("ab"), st.sampled_from([None, 0.0, 0.3, 0.7, 0.99, 1.0]), st.sampled_from([0.0, 0.5, 1.0])
+    ),
+    max_size=40,
+)
+
+
+@given(fitted)
+def test_the_calibration_of_the_draw_is_that_of_brute_force(items):
+    found = draw.fit_calibration(items)
+    intercepts, slope = calibration_by_hand(items)
+    assert found.slope == pytest.approx(slope, abs=1e-6)
+    assert found.intercepts == pytest.approx(intercepts, abs=1e-6)
+
+
+@given(fitted, st.randoms(use_true_random=False))
+def test_the_calibration_of_the_draw_does_not_look_at_the_order(items, rng):
+    assert draw.fit_calibration(rng.sample(items, len(items))) == draw.fit_calibration(items)
+
+
+def test_no_judgment_leaves_the_sent_score():
+    nothing = draw.fit_calibration([])
+    assert nothing == draw.Calibration()
+    assert [nothing.chance("a", score) for score in (0.2, 0.9, None)] == pytest.approx([0.2, 0.9, 0.5])
+    assert nothing.chance("a", 1.0) == pytest.approx(0.999)
+
+
+def test_a_score_that_tells_nothing_ends_as_one_chance_for_all():
+    rng = np.random.default_rng(8)
+    items = [
+        ("a", float(score), float(z)) for score, z in zip(rng.random(4_000), rng.random(4_000) < 0.8, strict=True)
+    ]
+    calibration = draw.fit_calibration(items)
+    assert abs(calibration.slope) < 4 * 0.022  # 4 standard errors: 1 / sqrt(n c (1 - c) var(x))
+    assert calibration.chance("a", 0.99) == pytest.approx(0.8, abs=0.06)
+
+
+def test_over_confidence_is_seen():
+    rng = np.random.default_rng(9)
+    score = rng.uniform(0.5, 1, 3_000)
+    right = rng.random(3_000) < 1 / (1 + np.exp(-0.5 * np.log(score / (1 - score))))
+    found = draw.fit_calibration(zip(["a"] * 3_000, score.tolist(), right.astype(float).tolist(), strict=True))
+    assert found.slope == pytest.approx(0.5, abs=0.1)
+    assert found.chance("a", 0.9) == pytest.approx(0.75, abs=0.03)
 
 
 @given(

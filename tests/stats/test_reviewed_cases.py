@@ -145,3 +145,16 @@ def test_unknown_verdicts_and_impossible_probabilities_are_refused():
     for p in (0.0, 1.1, math.nan):
         with pytest.raises(ValueError, match="probabilities"):
             estimate(PREDICTIONS, some(1, p=p))
+
+
+@pytest.mark.parametrize("n_undecided", [0, 7, 120])
+def test_undecided_items_widen_the_interval_by_the_share_that_was_decided(n_undecided):
+    """v less the rule of three grows by 1 / (share decided)^2; nothing undecided: the formula as written."""
+    predictions, items = realistic_case(labels=BINARY)
+    decided = [item for item in items if item.verdict != "cannot_judge"]
+    undecided = [Item("late", 0.7, 0.05 + i / 200, "cannot_judge") for i in range(n_undecided)]
+    plain, wider = (estimate(predictions, some) for some in (decided, decided + undecided))
+    share = sum(1 / item.p for item in decided) / sum(1 / item.p for item in decided + undecided)
+    three = (1.5 / len(decided)) ** 2
+    assert wider.accuracy_variance - three == pytest.approx((plain.accuracy_variance - three) / share**2)
+    assert wider.metrics["accuracy"].value == plain.metrics["accuracy"].value

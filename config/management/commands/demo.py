@@ -107,8 +107,10 @@ class Command(BaseCommand):
         conclude_now()
         for story, log in read:
             feature, reviewers = people.settle_in(story, now=now)
+            people.stock(feature, now=now)
             bar = Bar(f"{story.feature['name']}: reviews", people.n_to_judge(story, feature))
             people.judge(story, feature, reviewers, logs.truths(log), bar.add)
+            people.decide(story, feature, logs.truths(log))
             conclude_now()
 
     def plan(self) -> None:
