@@ -90,74 +90,6 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
-            name="Membership",
-            fields=[
-                (
-                    "id",
-                    models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID"),
-                ),
-                (
-                    "feature",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="memberships",
-                        to="feedback.feature",
-                    ),
-                ),
-                (
-                    "user",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="memberships",
-                        to=settings.AUTH_USER_MODEL,
-                    ),
-                ),
-                (
-                    "role",
-                    models.CharField(
-                        choices=[
-                            ("reviewer", "Reviewer"),
-                            ("adjudicator", "Adjudicator"),
-                            ("product", "Product"),
-                            ("data_science", "Data science"),
-                            ("engineering", "Engineering"),
-                            ("design", "Design"),
-                            ("operations", "Operations"),
-                            ("customer_success", "Customer success"),
-                            ("owner", "Owner"),
-                        ],
-                        max_length=20,
-                    ),
-                ),
-            ],
-            options={
-                "constraints": [
-                    models.UniqueConstraint(
-                        fields=("feature", "user", "role"), name="feedback_membership_once_per_role"
-                    ),
-                    models.CheckConstraint(
-                        condition=models.Q(
-                            (
-                                "role__in",
-                                [
-                                    "reviewer",
-                                    "adjudicator",
-                                    "product",
-                                    "data_science",
-                                    "engineering",
-                                    "design",
-                                    "operations",
-                                    "customer_success",
-                                    "owner",
-                                ],
-                            )
-                        ),
-                        name="feedback_membership_role_is_known",
-                    ),
-                ],
-            },
-        ),
-        migrations.CreateModel(
             name="OneTimeLogin",
             fields=[
                 (
@@ -178,60 +110,6 @@ class Migration(migrations.Migration):
                     models.CheckConstraint(
                         condition=models.Q(("expires_at__gt", models.F("created_at"))),
                         name="feedback_onetimelogin_expires_after_creation",
-                    )
-                ],
-            },
-        ),
-        migrations.CreateModel(
-            name="ApiKey",
-            fields=[
-                (
-                    "id",
-                    models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID"),
-                ),
-                ("name", models.CharField(max_length=100)),
-                ("prefix", models.CharField(max_length=12, unique=True)),
-                ("sha256", models.CharField(max_length=64)),
-                (
-                    "person",
-                    models.ForeignKey(
-                        null=True,
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="api_keys",
-                        to=settings.AUTH_USER_MODEL,
-                    ),
-                ),
-                ("can_ingest", models.BooleanField(default=False)),
-                ("can_read", models.BooleanField(default=False)),
-                ("can_manage", models.BooleanField(default=False)),
-                ("is_for_all_features", models.BooleanField(default=False)),
-                ("created_at", models.DateTimeField()),
-                ("expires_at", models.DateTimeField(blank=True, null=True)),
-                ("revoked_at", models.DateTimeField(blank=True, null=True)),
-                ("last_used_at", models.DateTimeField(null=True)),
-                ("features", models.ManyToManyField(blank=True, related_name="api_keys", to="feedback.feature")),
-            ],
-            options={
-                "constraints": [
-                    models.CheckConstraint(
-                        condition=models.Q(
-                            models.Q(
-                                ("person", None),
-                                models.Q(
-                                    ("can_ingest", True), ("can_read", True), ("can_manage", True), _connector="OR"
-                                ),
-                            ),
-                            models.Q(
-                                ("can_ingest", False),
-                                ("can_manage", False),
-                                ("can_read", False),
-                                ("is_for_all_features", False),
-                                ("person__isnull", False),
-                            ),
-                            _connector="OR",
-                        ),
-                        name="feedback_apikey_has_scopes_or_a_person",
-                        violation_error_message="A key has scopes, or acts as a person: one of the two.",
                     )
                 ],
             },
@@ -395,6 +273,128 @@ class Migration(migrations.Migration):
                         condition=models.Q(("tolerance_kind__in", ["absolute", "relative"])),
                         name="feedback_feature_tolerance_kind_is_known",
                     ),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="Membership",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID"),
+                ),
+                (
+                    "feature",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="memberships",
+                        to="feedback.feature",
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="memberships",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "role",
+                    models.CharField(
+                        choices=[
+                            ("reviewer", "Reviewer"),
+                            ("adjudicator", "Adjudicator"),
+                            ("product", "Product"),
+                            ("data_science", "Data science"),
+                            ("engineering", "Engineering"),
+                            ("design", "Design"),
+                            ("operations", "Operations"),
+                            ("customer_success", "Customer success"),
+                            ("owner", "Owner"),
+                        ],
+                        max_length=20,
+                    ),
+                ),
+            ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("feature", "user", "role"), name="feedback_membership_once_per_role"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            (
+                                "role__in",
+                                [
+                                    "reviewer",
+                                    "adjudicator",
+                                    "product",
+                                    "data_science",
+                                    "engineering",
+                                    "design",
+                                    "operations",
+                                    "customer_success",
+                                    "owner",
+                                ],
+                            )
+                        ),
+                        name="feedback_membership_role_is_known",
+                    ),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="ApiKey",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID"),
+                ),
+                ("name", models.CharField(max_length=100)),
+                ("prefix", models.CharField(max_length=12, unique=True)),
+                ("sha256", models.CharField(max_length=64)),
+                (
+                    "person",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="api_keys",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                ("can_ingest", models.BooleanField(default=False)),
+                ("can_read", models.BooleanField(default=False)),
+                ("can_manage", models.BooleanField(default=False)),
+                ("is_for_all_features", models.BooleanField(default=False)),
+                ("created_at", models.DateTimeField()),
+                ("expires_at", models.DateTimeField(blank=True, null=True)),
+                ("revoked_at", models.DateTimeField(blank=True, null=True)),
+                ("last_used_at", models.DateTimeField(null=True)),
+                ("features", models.ManyToManyField(blank=True, related_name="api_keys", to="feedback.feature")),
+            ],
+            options={
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(
+                                ("person", None),
+                                models.Q(
+                                    ("can_ingest", True), ("can_read", True), ("can_manage", True), _connector="OR"
+                                ),
+                            ),
+                            models.Q(
+                                ("can_ingest", False),
+                                ("can_manage", False),
+                                ("can_read", False),
+                                ("is_for_all_features", False),
+                                ("person__isnull", False),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="feedback_apikey_has_scopes_or_a_person",
+                        violation_error_message="A key has scopes, or acts as a person: one of the two.",
+                    )
                 ],
             },
         ),

@@ -6,7 +6,7 @@ from django.http import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -18,6 +18,7 @@ from reviews.actions.leading import led_by
 from reviews.api.leading import feature_led_by
 from reviews.api.views import ReviewView, entered_of, example
 from reviews.export_reading import ExportReport, export_of, file_answer
+from reviews.exports import COLUMNS
 from reviews.models import Export
 
 LEAD = Policy("caller", scope=None)
@@ -101,10 +102,12 @@ class OneExport(ReviewView):
     def get(self, request: Request, pk: int) -> Response:
         return Response(shown(export_of(own_export(request, pk))))
 
-    @extend_schema(responses={204: None})
+    @extend_schema(
+        responses=ExportShape, examples=example({**AN_EXPORT, "state": Export.State.CANCELLED}, of_answer=True)
+    )
     def delete(self, request: Request, pk: int) -> Response:
         exporting.cancel_export(export_id=own_export(request, pk).pk, now=timezone.now())
-        return Response(status=204)
+        return Response(shown(export_of(own_export(request, pk))))
 
 
 @allow(LEAD)
@@ -115,7 +118,10 @@ class ExportFile(ReviewView):
         responses={
             (200, "text/csv"): OpenApiTypes.BINARY,
             (200, "application/vnd.apache.parquet"): OpenApiTypes.BINARY,
-        }
+        },
+        examples=[
+            OpenApiExample("The first line", value=",".join(COLUMNS), media_type="text/csv", response_only=True)
+        ],
     )
     def get(self, request: Request, pk: int) -> HttpResponseBase:
         return file_answer(get_object_or_404(own_exports(request), pk=pk, state=Export.State.DONE))
