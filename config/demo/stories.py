@@ -47,7 +47,7 @@ FLIGHTS = Story(
     inputs=["carrier", "flight", "origin", "dest", "distance", "dep_delay", "wind_speed", "precip", "visib"],
     segment="origin",
     sampling={
-        "design": "focused",
+        "design": "uncertainty",
         "reviews_per_day": 4,
         "target_count": 800,
         "overlap_share": 0.15,

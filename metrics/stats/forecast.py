@@ -99,5 +99,5 @@ def _reach(distance: float, n_counted: int, variance: float | None, target_count
     n_now = max(1, n_counted)
     spread = WORST_VARIANCE / n_now if variance is None else variance
     n_to_go = reviews_to_go(variance=spread, n_now=n_now, distance=distance, n_star=target_count)
-    days = math.ceil(n_to_go / a_day) if a_day > 0 else LONGEST_DAYS + 1
+    days = math.ceil(n_to_go / a_day) if a_day > 0 and n_to_go <= a_day * LONGEST_DAYS else LONGEST_DAYS + 1
     return Reach(distance, n_to_go, 0 if n_to_go == 0 else days if days <= LONGEST_DAYS else None)

@@ -13,13 +13,13 @@ from reviews.actions.desk import claim_next, set_policy
 from reviews.actions.draw import draw_received
 from reviews.models import Assignment, Draft, Judgment, ReviewItem
 from tests.factories import make_feature, make_membership, make_prediction, make_user, make_version
-from tests.reviews.test_claim_race import shared_database, together  # noqa: F401  a fixture
+from tests.reviews.test_claim_race import together
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
-def feature(shared_database):  # noqa: F811
+def feature(shared_database):
     feature, then = make_feature("claims"), timezone.now() - timedelta(minutes=5)
     version = make_version(feature)
     for i in range(3):

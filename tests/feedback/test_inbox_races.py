@@ -10,10 +10,9 @@ from feedback.models import FeedbackItem, FeedbackStep, Theme
 from feedback.themes import group_of
 from tests.factories import NOON, make_feature, make_feedback_item, make_user
 from tests.feedback.test_themes import make_theme
-from tests.reviews.test_claim_race import shared_database, together
+from tests.reviews.test_claim_race import together
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("shared_database")]
-__all__ = ["shared_database"]
 
 
 def test_of_eight_that_triage_at_once_one_does_it_and_seven_are_told():

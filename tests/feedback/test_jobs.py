@@ -1,9 +1,7 @@
 """Jobs: entered once, claimed by one, their effect and their end one transaction; and looks, which miss no row."""
 
-import sqlite3
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from datetime import timedelta
 from threading import Barrier
 
@@ -31,27 +29,6 @@ def kind(monkeypatch):
         monkeypatch.setitem(KINDS, name, Kind(name, handler, every, "celery", max_attempts))
 
     return keep
-
-
-@pytest.fixture
-def shared_database(tmp_path, transactional_db):
-    """Threads have a connection each: on SQLite they need a file to meet in."""
-    if connection.vendor != "sqlite":
-        yield
-        return
-    in_memory = connections["default"]
-    settings = in_memory.settings_dict
-    file = tmp_path / "jobs.sqlite3"
-    in_memory.ensure_connection()
-    with closing(sqlite3.connect(file)) as copy:
-        in_memory.connection.backup(copy)  # the migrated tables, a hundred times faster than to migrate again
-        copy.execute("PRAGMA journal_mode=WAL")  # as migrate leaves it; two that connect first would both try
-    name, settings["NAME"] = settings["NAME"], str(file)
-    del connections["default"]
-    yield
-    connections["default"].close()
-    settings["NAME"] = name
-    connections["default"] = in_memory
 
 
 def together(work, arguments):

@@ -9,10 +9,9 @@ from metrics.models import Alert, AlertStep, QualityWatch
 from tests.factories import NOON, make_membership, make_user, make_version
 from tests.metrics.alert_story import DAY, bad_days, good_days, make_alert
 from tests.metrics.work import work
-from tests.reviews.test_claim_race import shared_database, together
+from tests.reviews.test_claim_race import together
 
 pytestmark = pytest.mark.django_db(transaction=True)
-__all__ = ["shared_database"]  # a fixture
 
 
 def test_two_workers_who_watch_together_raise_one_alert(shared_database):

@@ -8,10 +8,9 @@ from feedback.models import Decision, Feature, StageChange
 from metrics.actions.staging import change_stage
 from tests.factories import NOON, make_feature, make_user
 from tests.feedback.test_decisions import make_decision
-from tests.reviews.test_claim_race import shared_database, together
+from tests.reviews.test_claim_race import together
 
 pytestmark = pytest.mark.django_db(transaction=True)
-__all__ = ["shared_database"]  # a fixture
 
 
 def refused_or(action):

@@ -11,7 +11,6 @@ from threading import Barrier
 from urllib.parse import quote
 
 import pytest
-from django.core.management import call_command
 from django.db import connection, connections
 
 from config.processes import end_with_parent
@@ -24,22 +23,6 @@ from tests.factories import NOON, make_feature, make_membership, make_prediction
 from tests.faults.installation import ROOT
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def shared_database(tmp_path, transactional_db):
-    if connection.vendor != "sqlite":
-        yield
-        return
-    in_memory = connections["default"]
-    settings = in_memory.settings_dict
-    name, settings["NAME"] = settings["NAME"], str(tmp_path / "race.sqlite3")
-    del connections["default"]
-    call_command("migrate", verbosity=0, run_syncdb=True)
-    yield
-    connections["default"].close()
-    settings["NAME"] = name
-    connections["default"] = in_memory
 
 
 @pytest.fixture

@@ -7,14 +7,14 @@ from reviews.actions.policies import change_policy, set_policy
 from reviews.errors import Overtaken
 from reviews.models import Rubric, SamplingPolicy
 from tests.factories import NOON, make_feature, make_membership
-from tests.reviews.test_claim_race import shared_database, together  # noqa: F401  a fixture
+from tests.reviews.test_claim_race import together
 
 pytestmark = pytest.mark.django_db(transaction=True)
 N = 5
 
 
 @pytest.fixture
-def feature(shared_database):  # noqa: F811
+def feature(shared_database):
     return make_feature("claims")
 
 

@@ -10,10 +10,9 @@ from reviews.actions.leases import skip
 from reviews.models import Exclusion, Export, ReviewItem
 from tests.factories import NOON, make_feature, make_membership
 from tests.reviews.steps import claim, queue, reviewers
-from tests.reviews.test_claim_race import shared_database, together
+from tests.reviews.test_claim_race import together
 
 pytestmark = pytest.mark.django_db(transaction=True)
-__all__ = ["shared_database"]  # a fixture
 
 
 def test_a_file_asked_for_twice_at_once_is_one_file_and_one_job(shared_database):

@@ -27,6 +27,10 @@ AFTER_PLANS = [
     ["check_expectations"],
     ["score", "score_feature"],
 ]
+# Looked at now instead of at the next round of their schedules; nobody waits for it.
+AT_LEISURE = [
+    "fix_references", "watch_quality", "look_at_reviewers", "agree_by_guideline", "look_for_drift", "pair",
+]  # fmt: skip
 API = "/api/v1"
 
 
@@ -123,6 +127,8 @@ class Command(BaseCommand):
             self.is_worked_off(*kinds)
         for story in STORIES:
             plans.debate(slug=story.slug, now=timezone.now())
+        for kind in AT_LEISURE:
+            enter_job(kind, run_after=timezone.now(), now=timezone.now())
 
     def is_worked_off(self, *kinds: str) -> bool:
         """Whether the worker has nothing of these left to do, within three minutes."""
