@@ -22,6 +22,7 @@ urlpatterns = [
     path("", allow(PERSON)(RedirectView.as_view(pattern_name="metrics:features")), name="home"),
     path("features/", views.features, name="features"),
     path("features/<slug:slug>/", views.feature, name="feature"),
+    path("features/<slug:slug>/watch/", views.feature_watch, name="feature_watch"),
     path("features/<slug:slug>/versions/", version_views.versions, name="versions"),
     path("features/<slug:slug>/usage/", usage_views.usage, name="usage"),
     path("features/<slug:slug>/stage/", stage_views.stage, name="stage"),

@@ -62,9 +62,6 @@ def feature(request: HttpRequest, slug: str) -> HttpResponse:
         "page": page,
         "overview": overviews([found], rates=rates, now=now)[0],
         "agreed": agreed_of(found, now=now),
-        "alerts": alert_reading.feature_alerts(found, now=now),
-        "budget": alert_reading.BUDGET,
-        "drift": drift_reading.drift_report(found),
         "chart_data": [asdict(point) for point in page.series],
         "chance_data": [asdict(bar) for bar in page.observed.reliability.bars]
         if page.observed.reliability
@@ -72,6 +69,19 @@ def feature(request: HttpRequest, slug: str) -> HttpResponse:
         "csv_url": f"{found.get_absolute_url()}?format=csv",
     }
     return render(request, "metrics/feature.html", context)
+
+
+@allow(MEMBER)
+def feature_watch(request: HttpRequest, slug: str) -> HttpResponse:
+    """What is watched of a feature, as a part of its page: fetched after it, so that the page stays light."""
+    found = get_object_or_404(Feature.objects.visible_to(_person(request)), slug=slug)
+    context = {
+        "slug": slug,
+        "alerts": alert_reading.feature_alerts(found, now=timezone.now()),
+        "budget": alert_reading.BUDGET,
+        "drift": drift_reading.drift_report(found),
+    }
+    return render(request, "metrics/_feature_watch.html", context)
 
 
 def _features_csv(rows: list[tuple[FeatureRow, Overview]]) -> HttpResponse:

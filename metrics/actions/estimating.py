@@ -62,8 +62,8 @@ class Made:
         return self.figures["accuracy"]
 
     def rows(self) -> list[Estimate]:
-        if self.head.window == Window.PERIOD:  # a point of the chart: one figure, and only where there is one
-            return [_row(self.head, "accuracy", "", self.accuracy)] if self.accuracy.value is not None else []
+        if self.head.window == Window.PERIOD:  # a point of the chart: one figure, and only where it says something
+            return [_row(self.head, "accuracy", "", self.accuracy)] if _is_a_point(self.accuracy) else []
         whole = [_row(self.head, metric, "", figure) for metric, figure in self.figures.items()]
         if self.head.segment:  # many of them: by label is told of the whole only
             return whole
@@ -201,7 +201,7 @@ def _midnight(day: date) -> datetime:
 # A point of the chart is a week, or longer where a week holds too few predictions to say something.
 A_MONDAY = date(1970, 1, 5)
 PERIODS = (7 * DAY, 28 * DAY, 91 * DAY)
-ENOUGH_FOR_A_POINT, FEWEST_POINTS = 100, 6
+ENOUGH_FOR_A_POINT, FEWEST_POINTS, WIDEST_POINT = 100, 6, 0.9
 
 
 def spans_of(evidence: Evidence, now: datetime) -> list[Span]:
@@ -220,6 +220,13 @@ def spans_of(evidence: Evidence, now: datetime) -> list[Span]:
             spans.append(Span(Window.LAST_28_DAYS, version, today - 27 * DAY, end))
             spans += [Span(Window.PERIOD, version, start, start + period) for start in _starts(own, period)]
     return spans
+
+
+def _is_a_point(figure: Figure) -> bool:
+    """Not where the interval is nearly everything there is: one or two reviews draw 0 % or 100 %."""
+    if figure.low is None or figure.high is None:
+        return False
+    return figure.value is not None and figure.high - figure.low < WIDEST_POINT
 
 
 def _starts(days: Iterable[date], period: timedelta) -> list[date]:
