@@ -83,6 +83,8 @@ TEMPLATES = [
 DATABASES = {"default": env.database("DATABASE_URL", sqlite_file=DATA_DIR / "touchstone.sqlite3")}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 SILENCED_SYSTEM_CHECKS = ["auth.W004"]  # feedback_user_email_is_unique holds it, whatever the case
+# 0 behind a pooler that hands one connection to many (PgBouncer by transaction).
+PREPARED_STATEMENTS = env.flag("TOUCHSTONE_PREPARED_STATEMENTS", default=True)
 REDIS_URL = env.redis_url("REDIS_URL")
 CACHES = {
     "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}

@@ -21,6 +21,20 @@ class WeekDistance:
 
 
 @dataclass(frozen=True, slots=True)
+class QualityRow:
+    """Predictions of the week whose input is missing, was unseen in the first days, or is out_of_type.
+
+    what: one of the three. unseen: another category, or out of range. n, share: in the week; reference_share: in
+    the first days; None without any predictions.
+    """
+
+    what: str
+    n: int
+    share: float | None
+    reference_share: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class DriftRow:
     """One input, the answers, or how the scores are spread. distance: 0 the same, 1 nothing in common.
 
@@ -37,6 +51,7 @@ class DriftRow:
     n_reference: int
     reason: str
     weeks: list[WeekDistance]
+    quality: list[QualityRow]
 
     @property
     def line(self) -> list[float]:
@@ -61,6 +76,9 @@ class ExpectedRight:
     low: float | None
     high: float | None
     reference_value: float | None
+    reference_low: float | None
+    reference_high: float | None
+    n_reference: int
     n: int
     source: str
     reason: str
@@ -153,12 +171,31 @@ def _row(row: DriftReading) -> DriftRow:
         n_reference=row.n_reference,
         reason=row.reason,
         weeks=[WeekDistance(date.fromisoformat(first), distance, n) for first, distance, n in row.weeks],
+        quality=[
+            QualityRow(what, n, _share(n, row.n), _share(before, row.n_reference))
+            for what, (n, before) in row.quality.items()
+        ],
     )
+
+
+def _share(n: int, of: int) -> float | None:
+    return n / of if of else None
 
 
 def _expected(row: DriftReading) -> ExpectedRight:
     reason = row.reason if row.value is None else ""
-    return ExpectedRight(row.value, row.low, row.high, row.reference_value, row.n, row.source, reason)
+    return ExpectedRight(
+        value=row.value,
+        low=row.low,
+        high=row.high,
+        reference_value=row.reference_value,
+        n=row.n,
+        source=row.source,
+        reason=reason,
+        reference_low=row.reference_low,
+        reference_high=row.reference_high,
+        n_reference=row.n_reference,
+    )
 
 
 def _sentence(inputs: list[DriftRow], label: DriftRow | None) -> str:

@@ -10,6 +10,8 @@ from django.db.models.functions import TruncDate
 
 from feedback.models import Feature, Membership, User
 from metrics.review_debt import ReviewDebt, review_debt
+from reviews.disagreements import shown_to
+from reviews.figures import AccuracyWithoutError, StoredFigure
 from reviews.models import (
     Assignment,
     Exclusion,
@@ -20,8 +22,6 @@ from reviews.models import (
 )
 from reviews.reliability_store import (
     NOT_YET,
-    AccuracyWithoutError,
-    StoredFigure,
     StoredReliability,
     StoredReviewer,
     accuracies_without_error,
@@ -149,7 +149,7 @@ def may_read_answers(person: User, feature: Feature) -> bool:
 
 
 def queue_health(feature: Feature, *, now: datetime) -> QueueHealth:
-    """The queue of a feature as it stands. Eleven queries, whatever it holds."""
+    """The queue of a feature as it stands. Twelve queries, whatever it holds."""
     assignments = Assignment.objects.filter(feature=feature)
     is_open = assignments.filter(state=Assignment.State.OPEN)
     waiting = is_open.to_judge().aggregate(n=Count("pk"), oldest=Min("item"))
@@ -177,15 +177,19 @@ def _days(feature: Feature, now: datetime) -> list[PaceDay]:
     """The last 14 UTC days, oldest first, those without a judgment too."""
     midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     days = [midnight - timedelta(days=n) for n in reversed(range(DAYS))]
-    given = Judgment.objects.filter(feature=feature, created_at__gte=days[0]).exclude(verdict="")
+    stands = {"feature": feature, "assignment__state": Assignment.State.SUBMITTED}
+    given = Judgment.objects.filter(created_at__gte=days[0], **stands).exclude(verdict="")
     by_day = given.latest_revisions().annotate(on=TruncDate("created_at", tzinfo=UTC))
     totals = by_day.order_by().values_list("on").annotate(n=Count("pk"), seconds=Sum("active_seconds"))
     found = {on: (n, seconds / 60) for on, n, seconds in totals}
     return [PaceDay(day, *found.get(day.date(), (0, 0.0))) for day in days]
 
 
-def answers_of(feature: Feature) -> Answers:
+def answers_of(feature: Feature, *, viewer: User) -> Answers:
+    """As stored, without the cases that the viewer may still be served to judge: what is right stands there."""
     found = reliability(feature)
+    if found:
+        found = replace(found, labels=shown_to(found.labels, feature=feature, person=viewer))
     return Answers(found, "" if found else NOT_YET, accuracies_without_error(feature))
 
 

@@ -14,7 +14,6 @@ from feedback.policy import MEMBER, Policy, allow
 from metrics import queue_health_forms as forms
 from metrics.queue_health import answers_of, lead_lists, may_read_answers, queue_health
 from reviews.actions import exporting, leading
-from reviews.anchoring import anchoring_of
 from reviews.errors import Refused
 from reviews.export_reading import exports_of
 from reviews.models import Assignment, Export, ReviewItem
@@ -38,12 +37,11 @@ def health(request: HttpRequest, slug: str) -> HttpResponse:
     """Members see the queue and what is owed; who reads answers, how they agree; a lead, names and buttons."""
     person, feature, now = _person(request), _feature(request, slug), timezone.now()
     is_lead = leading.leads(person, feature)
-    answers = answers_of(feature) if is_lead or may_read_answers(person, feature) else None
+    answers = answers_of(feature, viewer=person) if is_lead or may_read_answers(person, feature) else None
     context: dict[str, Any] = {
         "feature": feature,
         "health": queue_health(feature, now=now),
         "answers": answers,
-        "anchoring": anchoring_of(feature) if answers else None,
         "is_lead": is_lead,
     }
     if is_lead and answers:

@@ -8,7 +8,7 @@ from typing import Any
 from django.db.models import Count, Prefetch, Q, QuerySet
 
 from feedback.models import Feature, ModelVersion
-from metrics.models import Estimate, EstimateSet, RuntimePercentiles
+from metrics.models import Conclusion, Estimate, EstimateSet, RuntimePercentiles
 from metrics.reports import (
     Bounds,
     CalibrationBin,
@@ -31,6 +31,7 @@ from metrics.reports import (
     VersionRuntime,
     Window,
 )
+from metrics.stats.comparing import ends_of_difference
 from metrics.stats.intervals import reviews_to_go
 from metrics.words import chart_title, segments_title, verdict
 from reviews.models import Assignment, ReviewItem, SamplingPolicy
@@ -44,6 +45,7 @@ OBSERVED_TOO: dict[str, tuple[str, ...]] = {
     Feature.AnswerKind.LABEL: ("auc", "average_precision", "brier", "log_loss", "ece"),
     Feature.AnswerKind.NUMBER: ("mae", "median_ape", "bias"),
 }
+NONE_IN_SEGMENT = "no predictions in this segment"
 NOT_YET = "the worker has summed nothing up yet; figures appear within two minutes"
 
 
@@ -78,7 +80,10 @@ def estimate_report(
         .order_by("-window_from")
         .first()
     )
-    return report_of(feature, stored, source=source, version=version, segment=segment)
+    missing = NOT_YET
+    if stored is None and segment and Conclusion.objects.filter(feature=feature).exists():
+        missing = NONE_IN_SEGMENT
+    return report_of(feature, stored, source=source, version=version, segment=segment, missing=missing)
 
 
 def report_of(
@@ -88,14 +93,16 @@ def report_of(
     source: str,
     version: ModelVersion | None,
     segment: str = "",
+    missing: str = NOT_YET,
 ) -> EstimateReport:
+    """missing: why nothing is stored, where that is so."""
     estimates = list(stored.estimates.all()) if stored else []
     per_label: dict[str, dict[str, Figure]] = defaultdict(dict)
     for estimate in estimates:
         if estimate.label:
             per_label[estimate.label][estimate.metric] = figure_of(estimate)
     whole = {estimate.metric: figure_of(estimate) for estimate in estimates if not estimate.label}
-    reason = stored.reason if stored else NOT_YET
+    reason = stored.reason if stored else missing
     return EstimateReport(
         feature=feature.slug,
         version=version.name if version else None,
@@ -111,7 +118,7 @@ def report_of(
         metrics={name: whole.get(name, no_figure(reason or NOT_YET)) for name in _names(feature, source)},
         per_label=dict(per_label),
         reason=reason,
-        **(_details(stored) if stored else {"confusion": None, "calibration": [], "segments_reason": NOT_YET}),
+        **(_details(stored) if stored else {"confusion": None, "calibration": [], "segments_reason": missing}),
     )
 
 
@@ -255,6 +262,7 @@ def feature_page(feature: Feature, *, may_review: bool, as_of: datetime | None) 
         observed=reports[Source.OBSERVED],
         ranked=ranked,
         difference=_difference(reports[Source.REVIEWED], reports[Source.OBSERVED]),
+        difference_ends=_difference_ends(reports[Source.REVIEWED], reports[Source.OBSERVED]),
         series=series,
         versions=[_version_row(version, versions, sets) for version in reversed(versions)],
         runtime=runtime_report(feature),
@@ -292,6 +300,10 @@ def _n_found(report: EstimateReport) -> tuple[int, int, int]:
 def _difference(reviewed: EstimateReport, observed: EstimateReport) -> float | None:
     a, b = reviewed.metrics["accuracy"].value, observed.metrics["accuracy"].value
     return None if a is None or b is None else a - b
+
+
+def _difference_ends(reviewed: EstimateReport, observed: EstimateReport) -> tuple[float, float] | None:
+    return ends_of_difference(reviewed.metrics["accuracy"], observed.metrics["accuracy"])
 
 
 def _series(sets: Sequence[EstimateSet]) -> list[SeriesPoint]:

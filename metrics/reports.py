@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Literal
 
-from reviews.reliability_store import AccuracyWithoutError
+from reviews.figures import AccuracyWithoutError
 
 State = Literal["no_data", "collecting", "measured"]
 
@@ -98,7 +98,8 @@ class Bounds:
 class SegmentRow:
     """A segment's share right beside that of the rest of the traffic.
 
-    value, rest: shares; low, high: of the value. difference: value - rest with its one-look interval. q: the rate
+    value, rest: shares; low, high: of the value; rest_low, rest_high, rest_n: of the rest, None in what was stored
+    before they were kept. difference: value - rest with its one-look interval. q: the rate
     of false discoveries at which it would be found; is_found: differs by more than luck would let it.
     """
 
@@ -114,6 +115,9 @@ class SegmentRow:
     difference_high: float
     q: float
     is_found: bool
+    rest_low: float | None = None
+    rest_high: float | None = None
+    rest_n: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,6 +314,7 @@ class FeaturePage:
     # The one of the two whose segments are worth looking at: where one is found, or at least some are ranked.
     ranked: EstimateReport
     difference: float | None
+    difference_ends: tuple[float, float] | None  # one look, 95 %
     series: list[SeriesPoint]
     versions: list[VersionRow]
     runtime: RuntimeReport

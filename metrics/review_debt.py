@@ -3,13 +3,14 @@
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime
+from math import ceil
 from statistics import median
 
 from feedback.models import Feature
 from metrics.expectation_reading import in_words
 from metrics.models import Expectation, ExpectationStatus
 from metrics.stats.intervals import MOST_REVIEWS_TO_GO
-from reviews.models import Judgment
+from reviews.models import Judgment, SamplingPolicy
 
 PACE_OF = 200
 BY_REVIEWS = Expectation.SHARES
@@ -52,8 +53,8 @@ def review_debt(feature: Feature, *, now: datetime) -> ReviewDebt:
     A judgment counts for every expectation on its version at once: of those on the same version and part of the
     traffic only the one that needs most is paid for, and the versions add up. Expectations that no review can
     decide (latency, adoption, truth that arrives by itself) and those of which nobody knows how much they need
-    are named instead. Nothing agreed, or all decided -> 0. Not a forecast of the day: that depends on the pace.
-    Three queries.
+    are named instead. Second opinions and cases of known answer are part of the work. Nothing agreed, or all
+    decided -> 0. Not a forecast of the day: that depends on the pace. Four queries.
     """
     agreed = list(Expectation.objects.of(feature).agreed().unresolved())
     open_ones = [(row, status) for row in agreed if not _is_decided(row, status := _newest(row), now)]
@@ -63,7 +64,8 @@ def review_debt(feature: Feature, *, now: datetime) -> ReviewDebt:
         key = line.version, line.segment
         n_by_traffic[key] = max(n_by_traffic[key], line.n_to_go or 0)
     has_known = not lines or any(line.n_to_go is not None for line in lines)
-    n_reviews = sum(n_by_traffic.values()) if has_known else None
+    n_counted = sum(n_by_traffic.values())
+    n_reviews = ceil(n_counted * _judgments_each(feature)) if has_known else None
     each = _seconds_each(feature) if lines else None
     minutes = 0.0 if n_reviews == 0 else n_reviews * each / 60 if n_reviews and each else None
     return ReviewDebt(n_reviews, minutes, each, lines, _sentence(len(agreed), n_reviews, minutes, each, lines))
@@ -93,6 +95,12 @@ def _line(row: Expectation, status: ExpectationStatus | None) -> DebtLine:
     if status.n_to_go >= MOST_REVIEWS_TO_GO:
         return DebtLine(title, None, "the figure is too close to what was agreed for any number of reviews")
     return DebtLine(title, status.n_to_go, "", version=status.version, segment=row.segment)
+
+
+def _judgments_each(feature: Feature) -> float:
+    """Judgments for each counted review, by the policy that holds; as in metrics.stats.forecast."""
+    policy = SamplingPolicy.objects.filter(feature=feature).order_by("-number").first()
+    return (1 + policy.overlap_share) / (1 - policy.gold_share) if policy else 1.0
 
 
 def _seconds_each(feature: Feature) -> float | None:

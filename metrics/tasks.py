@@ -86,13 +86,41 @@ def conclude_feature(key: str, now: datetime) -> Callable[[], str | None] | None
 
 @register("check_expectations", every=60, queue="conclude")
 def check_expectations(key: str, now: datetime) -> Callable[[], str | None] | None:
-    write = checking.prepare_checks(now=now)
+    """A job for each feature: one that cannot be checked stops no other."""
+    waiting = set(Job.objects.unfinished().filter(kind="check_feature").values_list("key", flat=True))
+    due = [each for pk in checking.due_features(now=now) if (each := str(pk)) not in waiting]
+
+    def enter() -> str | None:
+        for pk in due:
+            enter_job("check_feature", pk, run_after=now, now=now)
+        return f"{len(due)} features to check" if due else None
+
+    return enter
+
+
+@register("check_feature", queue="conclude")
+def check_feature(key: str, now: datetime) -> Callable[[], str | None] | None:
+    write = checking.prepare_checks(feature=Feature.objects.get(pk=int(key)), now=now)
     return (lambda: f"{n} expectations changed" if (n := write()) else None) if write else None
 
 
 @register("watch", every=60, queue="conclude")
 def watch(key: str, now: datetime) -> Callable[[], str | None] | None:
-    write = watching.prepare_watch(now=now)
+    """A job for each feature: one whose rates cannot be told stops no other."""
+    waiting = set(Job.objects.unfinished().filter(kind="set_rates").values_list("key", flat=True))
+    due = [each for pk in watching.due_features(now=now) if (each := str(pk)) not in waiting]
+
+    def enter() -> str | None:
+        for pk in due:
+            enter_job("set_rates", pk, run_after=now, now=now)
+        return f"{len(due)} features to set rates of" if due else None
+
+    return enter
+
+
+@register("set_rates", queue="conclude")
+def set_rates(key: str, now: datetime) -> Callable[[], str | None] | None:
+    write = watching.prepare_watch(feature=Feature.objects.get(pk=int(key)), now=now)
     return (lambda: f"{n} rates of review set" if (n := write()) else None) if write else None
 
 
@@ -216,7 +244,7 @@ def watch_feature(key: str, now: datetime) -> Callable[[], str | None] | None:
 def look_for_drift(key: str, now: datetime) -> Callable[[], str | None] | None:
     """Not each minute: under traffic every look reads the weeks anew."""
     waiting = set(Job.objects.unfinished().filter(kind="look_for_drift_feature").values_list("key", flat=True))
-    due = [each for pk in drifting.due_features() if (each := str(pk)) not in waiting]
+    due = [each for pk in drifting.due_features(now=now) if (each := str(pk)) not in waiting]
 
     def enter() -> str | None:
         for pk in due:

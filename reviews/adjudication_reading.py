@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from feedback.models import Feature, User
+from reviews.disagreements import still_to_judge
 from reviews.models import Assignment, Judgment
 from reviews.reports import answer_text
 
@@ -30,7 +31,10 @@ class WaitingDecision:
 
 @dataclass(frozen=True, slots=True)
 class AdjudicationDesk:
-    """n: all that this person may decide; n_free: of these, held by nobody. cases: the first 50, as served."""
+    """n: all that this person may decide; n_free: of these, held by nobody.
+
+    cases: the first 50, as served, of predictions that this person will not be asked to judge as a reviewer.
+    """
 
     feature: str
     name: str
@@ -48,7 +52,7 @@ def adjudication_desk(feature: Feature, *, person: User, may_decide: bool, now: 
     waiting = Assignment.objects.filter(feature=feature).to_decide()
     waiting = waiting.filter(state__in=[Assignment.State.OPEN, Assignment.State.LEASED]).allowed_to(person)
     served = waiting.select_related("item__prediction", "item__version").order_by("lane", "queue_key")
-    rows = list(served[:MOST_LISTED])
+    rows = list(served.exclude(item__prediction__in=still_to_judge(feature, person))[:MOST_LISTED])
     said = _opinions([row.item_id for row in rows])
     return AdjudicationDesk(
         feature=feature.slug,

@@ -1,4 +1,4 @@
-"""How far the model's answer draws blind reviewers to itself. Plain Python and SQL: pages may ask."""
+"""How far the model's answer draws blind reviewers to itself. Stored with the look at reviewers."""
 
 from dataclasses import dataclass
 

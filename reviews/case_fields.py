@@ -75,10 +75,11 @@ def _date_text(text: str) -> str:
     """An ISO date or instant in the words of every other time here; what is none stays as it was sent."""
     try:
         instant = datetime.fromisoformat(text)
-    except ValueError:
+        in_utc = None if instant.tzinfo is None else instant.astimezone(UTC)
+    except (ValueError, OverflowError):  # in UTC it may fall before the year 1, or after 9999
         return text
     if len(text) <= len("2026-11-24"):
         return f"{instant:%-d %b %Y}"
-    if instant.tzinfo is None:
+    if in_utc is None:
         return f"{instant:%-d %b %Y, %H:%M}"
-    return f"{instant.astimezone(UTC):%-d %b %Y, %H:%M} UTC"
+    return f"{in_utc:%-d %b %Y, %H:%M} UTC"

@@ -11,11 +11,11 @@ from functools import lru_cache
 from typing import Any
 
 from django.db import connection
-from django.db.models import F, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Least
 
 from feedback.models import Feature, User
-from reviews.models import Assignment, ClaimWalk, ReviewItem, SamplingPolicy
+from reviews.models import Assignment, BlindAnswer, ClaimWalk, ReviewItem, SamplingPolicy
 from reviews.statements import rows_of
 
 State, Lane = Assignment.State, Assignment.Lane
@@ -74,21 +74,21 @@ ALLOWED = """
 """
 # Not a prediction that they have met before: they would know a gold item again.
 UNSEEN = """
-    AND NOT EXISTS (SELECT 1 FROM reviews_assignment o JOIN reviews_reviewitem i ON i.id = o.item_id
+    NOT EXISTS (SELECT 1 FROM reviews_assignment o JOIN reviews_reviewitem i ON i.id = o.item_id
         JOIN reviews_reviewitem j ON j.prediction_id = i.prediction_id
         WHERE j.id = a.item_id AND o.reviewer_id = %(reviewer)s OFFSET 0)
 """
 OPEN_LANE = "a.feature_id = %(feature)s AND a.lane = '{lane}' AND a.state = 'open' AND {allowed}"
 LANES = {
-    "gold": OPEN_LANE.format(lane="gold", allowed=ALLOWED + UNSEEN)
+    "gold": OPEN_LANE.format(lane="gold", allowed=f"{ALLOWED} AND {UNSEEN}")
     + "AND %(coin)s < (SELECT gold_share FROM policy)",
-    "targeted": OPEN_LANE.format(lane="targeted", allowed=ALLOWED + UNSEEN)
+    "targeted": OPEN_LANE.format(lane="targeted", allowed=f"{ALLOWED} AND {UNSEEN}")
     + "AND COALESCE((SELECT last_lane FROM walk), '') <> 'targeted'",
     "expired": "a.feature_id = %(feature)s AND a.lane IN ('opinion', 'targeted') AND a.state = 'leased'"
-    f" AND a.leased_until <= %(now)s AND {ALLOWED}",
+    f" AND a.leased_until <= %(now)s AND {ALLOWED} AND (a.lane <> 'targeted' OR {UNSEEN})",
     "opinion": OPEN_LANE.format(lane="opinion", allowed=ALLOWED)
     + "AND a.queue_key >= COALESCE((SELECT queue_key FROM walk), 0)",
-    "targeted_after_all": OPEN_LANE.format(lane="targeted", allowed=ALLOWED + UNSEEN),
+    "targeted_after_all": OPEN_LANE.format(lane="targeted", allowed=f"{ALLOWED} AND {UNSEEN}"),
 }
 
 
@@ -130,7 +130,9 @@ head AS MATERIALIZED (SELECT * FROM ({heads}) AS heads LIMIT 1),
 taken AS (
     UPDATE reviews_assignment a SET state = 'leased', reviewer_id = %(reviewer)s,
         lease_token = %(token)s, last_token = %(token)s, lease_slot = (SELECT slot FROM free_slot),
-        leased_at = %(now)s, seen_at = %(now)s, active_seconds = 0, own_answer = '', submitted_at = NULL,
+        leased_at = %(now)s, seen_at = %(now)s, active_seconds = 0, submitted_at = NULL,
+        own_answer = COALESCE((SELECT b.answer FROM reviews_blindanswer b
+            WHERE b.item_id = a.item_id AND b.reviewer_id = %(reviewer)s), ''),
         leased_until = %(now)s + make_interval(
             secs => COALESCE((SELECT lease_seconds FROM policy), %(usual_lease)s)),
         is_blind = COALESCE((SELECT is_blind FROM policy), FALSE)
@@ -211,6 +213,7 @@ def _lanes(
     is_open = own.filter(state=State.OPEN)
     unseen = is_open.of_unseen_predictions(claim.reviewer)
     targeted = unseen.filter(lane=Lane.TARGETED)
+    expired = own.to_judge().expired(claim.now)
     lanes: list[tuple[str, QuerySet[Assignment]]] = []
     if policy and claim.coin < policy.gold_share:
         lanes.append(("gold", unseen.filter(lane=Lane.GOLD)))
@@ -218,7 +221,7 @@ def _lanes(
         lanes.append(("targeted", targeted))
     return [
         *lanes,
-        ("expired", own.to_judge().expired(claim.now)),
+        ("expired", expired.filter(Q(lane=Lane.OPINION) | Q(pk__in=own.of_unseen_predictions(claim.reviewer)))),
         ("opinion", is_open.filter(lane=Lane.OPINION, queue_key__gte=start)),
         ("targeted_after_all", targeted),
     ]
@@ -227,7 +230,10 @@ def _lanes(
 def _lease(head: Assignment, claim: Claim, policy: SamplingPolicy | None, slot: int) -> bool:
     """Take it if it is still as it was read; then `head` is what was stored."""
     as_read = Assignment.objects.filter(pk=head.pk, state=head.state, lease_token=head.lease_token)
-    lease = _lease_fields(claim, policy, slot)
+    blind = BlindAnswer.objects.filter(item=head.item_id, reviewer=claim.reviewer)
+    lease = _lease_fields(claim, policy, slot) | {
+        "own_answer": blind.values_list("answer", flat=True).first() or ""
+    }
     if not as_read.update(**lease):
         return False
     for name, value in lease.items():
@@ -255,6 +261,5 @@ def _lease_fields(claim: Claim, policy: SamplingPolicy | None, slot: int) -> dic
         "leased_until": claim.now + lease,
         "active_seconds": 0.0,
         "is_blind": bool(policy and policy.is_blind),
-        "own_answer": "",
         "submitted_at": None,
     }

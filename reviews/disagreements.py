@@ -2,9 +2,11 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from feedback.models import Feature
+from django.db.models import QuerySet
+
+from feedback.models import Feature, User
 from reviews.draw import RIGHT_VALUE
 from reviews.models import Assignment, Judgment, ReviewItem
 
@@ -90,6 +92,26 @@ def disagreements_of(feature: Feature) -> Disagreements:
     """
     pairs = _pairs(feature)
     return Disagreements(labels=_labels(pairs), reasons=_reasons(pairs), shared=_shared(pairs))
+
+
+def still_to_judge(feature: Feature, person: User) -> QuerySet[Assignment, int | None]:
+    """The predictions that this person may yet be served to judge: drawn, picked or gold. None unless they review.
+
+    What others said of them would sway that answer. A case that somebody else has may come back to the queue.
+    """
+    is_waiting = [Assignment.State.OPEN, Assignment.State.LEASED]
+    lanes = [Assignment.Lane.OPINION, Assignment.Lane.TARGETED, Assignment.Lane.GOLD]
+    to_come = Assignment.objects.filter(feature=feature, lane__in=lanes, state__in=is_waiting)
+    own = to_come.filter(feature__in=Feature.objects.reviewed_by(person)).of_unseen_predictions(person)
+    return own.values_list("item__prediction", flat=True)
+
+
+def shown_to(labels: Sequence[LabelCount], *, feature: Feature, person: User) -> list[LabelCount]:
+    """The counts as they are, without the cases of which this person may still judge the prediction. One query."""
+    named = [case.item for label in labels for case in label.cases]
+    to_come = ReviewItem.objects.filter(pk__in=named, prediction__in=still_to_judge(feature, person))
+    hidden = set(to_come.values_list("pk", flat=True))
+    return [replace(each, cases=[case for case in each.cases if case.item not in hidden]) for each in labels]
 
 
 def _pairs(feature: Feature) -> list[tuple[Opinion, Opinion]]:

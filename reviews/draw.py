@@ -293,33 +293,72 @@ def fit_calibration(items: Iterable[tuple[str, float | None, float]]) -> Calibra
     """How often predictions of each score turned out right, learnt from counted items.
 
     items: (label, score or None, z), z = RIGHT_VALUE of the verdict, of any number of labels and in any order. A
-    logistic regression with a slope for all and an intercept for each label, drawn towards the sent score: minus
-    half the sum of intercept^2 and of (slope - 1)^2 is added to the log-likelihood. So none -> the sent score,
-    and a score that tells nothing ends with slope 0, as a uniform draw. Not weighted by 1/p: drawn by label and
-    score alone, items of one label and score are alike. Only steers the draw; no figure is made of it.
-    Source: Platt 1999, Advances in Large Margin Classifiers, p. 61; docs/decisions/0015.
+    logistic regression with a slope for all and a level for each label, where the label's items have their mean
+    log-odds of score. It is drawn towards the sent score: minus half the sum of (level - that mean)^2 and of
+    (slope - 1)^2 is added to the log-likelihood. The slope is then multiplied by the chance that the score tells
+    anything, and the levels are fitted again. So none -> the sent score, and a score that tells nothing soon
+    ends near slope 0, as a uniform draw. Not weighted by 1/p: drawn by label and score alone, items of one label
+    and score are alike. Only steers the draw; no figure is made of it.
+    Source: Platt 1999, Advances in Large Margin Classifiers, p. 61; Kass & Raftery 1995, JASA 90(430), p. 773
+    (the chance, by Laplace's method); docs/decisions/0015.
     """
     points: dict[str, list[tuple[float, float]]] = {}
     for label, score, z in items:
         points.setdefault(label, []).append((log_odds(score), z))
-    labels = sorted(points)
-    intercepts, slope = dict.fromkeys(labels, 0.0), 1.0
-    reached = _likelihood(points, intercepts, slope)
-    for _ in range(MAX_NEWTON_STEPS if points else 0):
-        turn, tilt = _newton_step(points, intercepts, slope)
+    if not points:
+        return Calibration()
+    means = {label: math.fsum(x for x, _ in points[label]) / len(points[label]) for label in sorted(points)}
+    centred = {label: [(x - mean, z) for x, z in points[label]] for label, mean in means.items()}
+    line = _fitted(centred, means, 1.0, is_slope_free=True)
+    slope = line.slope * _chance_that_scores_tell(line, _fitted(centred, means, 0.0))
+    levels = _fitted(centred, means, slope).levels
+    return Calibration(slope, {label: levels[label] - slope * mean for label, mean in means.items()})
+
+
+class _Line(NamedTuple):
+    """levels: log-odds that a label's items are right, at the mean of their scores. bend: second derivative of
+    the likelihood along the slope, its sign turned.
+    """
+
+    levels: dict[str, float]
+    slope: float
+    likelihood: float
+    bend: float
+
+
+def _chance_that_scores_tell(line: _Line, flat: _Line) -> float:
+    """One half before any evidence; slope 0 against any slope, 1 expected with a standard deviation of 1.
+
+    flat: with slope 0. As a rival of its own it owes nothing for its distance from 1.
+    """
+    return _logistic(line.likelihood - math.log(line.bend) / 2 - (flat.likelihood + 0.5))
+
+
+def _fitted(
+    points: Mapping[str, Sequence[tuple[float, float]]],
+    means: Mapping[str, float],
+    slope: float,
+    *,
+    is_slope_free: bool = False,
+) -> _Line:
+    """The likeliest levels, with this slope or from it on. points: (log-odds less their label's mean, z)."""
+    levels = dict(means)
+    reached = _likelihood(points, means, levels, slope)
+    for _ in range(MAX_NEWTON_STEPS):
+        turn, tilt, bend = _newton_step(points, means, levels, slope, is_slope_free=is_slope_free)
         size = 1.0
         while size > CLOSE_ENOUGH:
-            ahead = {label: intercepts[label] + size * turn[label] for label in labels}
-            found = _likelihood(points, ahead, slope + size * tilt)
+            ahead = {label: levels[label] + size * turn[label] for label in levels}
+            found = _likelihood(points, means, ahead, slope + size * tilt)
             if found >= reached:
                 break
             size /= 2
         else:
             break  # nowhere is better, to rounding
-        intercepts, slope, reached = ahead, slope + size * tilt, found
+        levels, slope, reached = ahead, slope + size * tilt, found
         if max(abs(tilt), *map(abs, turn.values())) < CLOSE_ENOUGH:
             break
-    return Calibration(slope, intercepts)
+    return _Line(levels, slope, reached, bend)
 
 
 def _logistic(x: float) -> float:
@@ -327,35 +366,44 @@ def _logistic(x: float) -> float:
 
 
 def _likelihood(
-    points: Mapping[str, Sequence[tuple[float, float]]], intercepts: Mapping[str, float], slope: float
+    points: Mapping[str, Sequence[tuple[float, float]]],
+    means: Mapping[str, float],
+    levels: Mapping[str, float],
+    slope: float,
 ) -> float:
     """Log-likelihood less what is drawn towards the sent score: z x - ln(1 + e^x) over all items."""
-    terms = [-0.5 * (slope - 1) ** 2, *(-0.5 * a**2 for a in intercepts.values())]
+    terms = [-0.5 * (slope - 1) ** 2, *(-0.5 * (levels[label] - mean) ** 2 for label, mean in means.items())]
     for label, pairs in points.items():
         for x, z in pairs:
-            odds = intercepts[label] + slope * x
+            odds = levels[label] + slope * x
             terms.append(z * odds - max(odds, 0.0) - math.log1p(math.exp(-abs(odds))))
     return math.fsum(terms)
 
 
 def _newton_step(
-    points: Mapping[str, Sequence[tuple[float, float]]], intercepts: Mapping[str, float], slope: float
-) -> tuple[dict[str, float], float]:
-    """The step of every intercept, and of the slope: intercepts meet only in the slope, so that comes first."""
+    points: Mapping[str, Sequence[tuple[float, float]]],
+    means: Mapping[str, float],
+    levels: Mapping[str, float],
+    slope: float,
+    *,
+    is_slope_free: bool,
+) -> tuple[dict[str, float], float, float]:
+    """Steps of the levels and of the slope, and the bend: levels meet in the slope only, so that comes first."""
     pull, bend, mixed = {}, {}, {}
     slope_pull, slope_bend = [1 - slope], [1.0]
     for label, pairs in points.items():
-        chances = [_logistic(intercepts[label] + slope * x) for x, _ in pairs]
+        chances = [_logistic(levels[label] + slope * x) for x, _ in pairs]
         spread = [c * (1 - c) for c in chances]
-        pull[label] = math.fsum(z - c for (_, z), c in zip(pairs, chances, strict=True)) - intercepts[label]
+        gaps = [z - c for (_, z), c in zip(pairs, chances, strict=True)]
+        pull[label] = math.fsum(gaps) - (levels[label] - means[label])
         bend[label] = math.fsum(spread) + 1
         mixed[label] = math.fsum(v * x for (x, _), v in zip(pairs, spread, strict=True))
-        slope_pull += [x * (z - c) for (x, z), c in zip(pairs, chances, strict=True)]
+        slope_pull += [x * gap for (x, _), gap in zip(pairs, gaps, strict=True)]
         slope_bend += [v * x * x for (x, _), v in zip(pairs, spread, strict=True)]
     rest_pull = math.fsum([*slope_pull, *(-mixed[label] * pull[label] / bend[label] for label in points)])
     rest_bend = math.fsum([*slope_bend, *(-(mixed[label] ** 2) / bend[label] for label in points)])
-    tilt = rest_pull / rest_bend
-    return {label: (pull[label] - mixed[label] * tilt) / bend[label] for label in points}, tilt
+    tilt = rest_pull / rest_bend if is_slope_free else 0.0
+    return {label: (pull[label] - mixed[label] * tilt) / bend[label] for label in points}, tilt, rest_bend
 
 
 def score_bin(score: float | None, bins: int = 20) -> int | None:

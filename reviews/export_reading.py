@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.http import StreamingHttpResponse
+from django.http import Http404, StreamingHttpResponse
 from django.urls import reverse
 
 from feedback.models import Feature, Job, User
@@ -14,6 +14,9 @@ from reviews.models.exports import KEPT
 CONTENT_TYPES = {"csv": "text/csv; charset=utf-8", "parquet": "application/vnd.apache.parquet"}
 MOST_SHOWN = 10
 GIVEN_UP = "the worker gave it up after several attempts: ask for it again, or see the operations page"
+
+TOO_LARGE = "it grew beyond a gibibyte: read it by REST instead, page by page"
+FORGOTTEN = "some of what it told was erased or is no longer kept: ask for it again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,27 +67,37 @@ def _given_up(asked: list[Export]) -> set[str]:
 
 def _report(export: Export, *, is_given_up: bool) -> ExportReport:
     is_done = export.state == Export.State.DONE
-    has_failed = is_given_up and export.state in {Export.State.WAITING, Export.State.WRITING}
+    reason = _why_failed(export, is_given_up=is_given_up)
     return ExportReport(
         id=export.pk,
         kind=export.kind,
         feature=export.feature.slug,
         format=export.format,
         format_label=export.get_format_display(),
-        state="failed" if has_failed else export.state,
+        state="failed" if reason else export.state,
         n_written=export.n_written if is_done else min(export.n_written, export.n_expected),
         n_expected=export.n_expected,
         n_bytes=export.n_bytes,
-        reason=GIVEN_UP if has_failed else "",
+        reason=reason,
         created_at=export.created_at,
         finished_at=export.finished_at,
         kept_until=export.created_at + KEPT,
-        file=reverse("reviews:api-export-file", args=[export.pk]) if is_done else None,
+        file=reverse("reviews:api-export-file", args=[export.pk]) if is_done and not reason else None,
     )
 
 
+def _why_failed(export: Export, *, is_given_up: bool) -> str:
+    if export.state == Export.State.FAILED:
+        return TOO_LARGE
+    if export.tells_forgotten:
+        return FORGOTTEN
+    return GIVEN_UP if is_given_up and export.state in {Export.State.WAITING, Export.State.WRITING} else ""
+
+
 def file_answer(export: Export) -> StreamingHttpResponse:
-    """The bytes of a finished export, a part at a time."""
+    """The bytes of a finished export, a part at a time. Raises Http404 where some was erased since."""
+    if export.tells_forgotten:
+        raise Http404(FORGOTTEN)
     answer = StreamingHttpResponse(_parts(export), content_type=CONTENT_TYPES[export.format])
     answer["Content-Disposition"] = f'attachment; filename="{export.file_name}"'
     answer["Content-Length"] = str(export.n_bytes)

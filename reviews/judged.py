@@ -48,7 +48,7 @@ class MyJudgment:
 def last_ten(person: User) -> list[JudgedRow]:
     """My last ten judgments, newest first, of the features that I review."""
     assignments = _last_assignments(person).select_related("feature", "item__prediction")
-    latest = {each.assignment_id: each for each in _latest(list(assignments))}
+    latest = {each.assignment_id: each for each in _latest(list(assignments), person)}
     return [
         JudgedRow(
             assignment_id=assignment.pk,
@@ -65,7 +65,7 @@ def last_ten(person: User) -> list[JudgedRow]:
 
 def judgment_of(assignment: Assignment, *, reviewer: User, now: datetime) -> MyJudgment:
     """What this reviewer said of the case, which they have submitted."""
-    (judgment,) = _latest([assignment])
+    (judgment,) = _latest([assignment], reviewer)
     near = list(_last_assignments(reviewer).values_list("pk", flat=True))
     at = near.index(assignment.pk) if assignment.pk in near else None
     return MyJudgment(
@@ -94,8 +94,10 @@ def _last_assignments(person: User) -> AssignmentQuerySet:
     return own.order_by("-submitted_at", "-pk")[:LAST]
 
 
-def _latest(assignments: list[Assignment]) -> list[Judgment]:
-    return list(Judgment.objects.filter(assignment__in=assignments).latest_revisions().select_related("rubric"))
+def _latest(assignments: list[Assignment], reviewer: User) -> list[Judgment]:
+    """Of each assignment what stands, where this reviewer said it: one given back may be another's by now."""
+    own = Judgment.objects.filter(assignment__in=assignments, reviewer=reviewer)
+    return list(own.latest_revisions().select_related("rubric"))
 
 
 def _words(feature: Feature, label: str) -> str:

@@ -40,7 +40,8 @@ def revise(request: HttpRequest, pk: int) -> HttpResponse:
     """Another answer in the place of one's own of the last ten minutes."""
     person, now = person_at(request), timezone.now()
     judgment = get_object_or_404(judgments_of(person), pk=pk)
-    assignment = get_object_or_404(assignments_for(person), pk=judgment.assignment_id)
+    mine = assignments_for(person).submitted_by(person)  # not one that was undone and given back: another's by now
+    assignment = get_object_or_404(mine, pk=judgment.assignment_id)
     form = RevisionForm(request.POST)
     if not form.is_valid():
         return judged_page(request, assignment, kept=form.kept(), errors=form.errors.get_json_data())

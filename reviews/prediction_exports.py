@@ -1,16 +1,18 @@
 """Predictions of a feature, row by row, each with the truth that arrived. Whom they were for is left out."""
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any
 
 from django.db.models import Exists, OuterRef, QuerySet
+from django.utils import timezone
 
 from feedback.models import Feature, Outcome, Prediction, User
 from reviews.models import Assignment
 
 CHUNK = 1_000
+SETTLED = timedelta(minutes=3)  # the draw has looked at what came before
 COLUMNS = MappingProxyType(
     {
         "id": "text",
@@ -42,7 +44,8 @@ def prediction_rows(feature: Feature, *, reader: User | None = None) -> Iterator
     """The predictions of a feature by their id, with the newest truth of each, or None.
 
     Actors and accounts are not told: a file must not outlive an erasure. reader: whoever reviews the feature gets
-    none of what somebody is still asked about, because its score would show. Read in chunks.
+    none of what somebody is still asked about, because its score would show, nor of the last minutes, which may
+    still be drawn. Read in chunks.
     """
     told = _told(feature, reader)
     after: str | None = None
@@ -61,6 +64,7 @@ def _told(feature: Feature, reader: User | None) -> QuerySet[Prediction]:
     if reader is None or not Feature.objects.reviewed_by(reader).filter(pk=feature.pk).exists():
         return rows
     waiting = [Assignment.State.OPEN, Assignment.State.LEASED]
+    rows = rows.filter(received_at__lt=timezone.now() - SETTLED)
     return rows.exclude(Exists(Assignment.objects.filter(item__prediction=OuterRef("pk"), state__in=waiting)))
 
 

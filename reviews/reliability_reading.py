@@ -189,6 +189,7 @@ def _weights(version: ModelVersion) -> dict[int, float]:
     return {
         pk: 1 / inclusion_probability(t, w)
         for day, cohort in cohorts.items()
+        if day in caps  # without it nothing tells how far the day was drawn
         for t in [threshold((k for _, k, _, state in cohort if state != ReviewItem.State.FINAL), caps[day])]
         for pk, k, w, state in cohort
         if state == ReviewItem.State.FINAL and is_counted(k, t)

@@ -6,28 +6,12 @@ from datetime import datetime
 from typing import Any
 
 from feedback.models import Feature, ModelVersion
+from reviews.anchoring import Anchoring
 from reviews.disagreements import Case, LabelCount, ReasonCount
+from reviews.figures import AccuracyWithoutError, StoredFigure
 from reviews.models import Reliability
 
 NOT_YET = "the worker has not looked at the judgments yet; it does so within minutes of the first"
-
-
-@dataclass(frozen=True, slots=True)
-class StoredFigure:
-    """A share or a coefficient with its one-look 95 % interval; value None: reason says why, in plain words."""
-
-    value: float | None
-    n: int
-    low: float | None
-    high: float | None
-    reason: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class AccuracyWithoutError(StoredFigure):
-    """A version's accuracy with its reviewers' errors taken out. as_of: None before the first look."""
-
-    as_of: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +52,7 @@ class StoredReliability:
     labels: list[LabelCount]
     reasons: list[ReasonCount]
     confusion_reason: str
+    anchoring: Anchoring | None
 
 
 def reliability(feature: Feature) -> StoredReliability | None:
@@ -120,6 +105,8 @@ def _read(row: Reliability) -> StoredReliability:
         ],
         reasons=[ReasonCount(**each) for each in stored["reasons"]],
         confusion_reason=stored["confusion_reason"],
+        # None: of a look before this was part of it.
+        anchoring=Anchoring(**stored["anchoring"]) if "anchoring" in stored else None,
     )
 
 

@@ -236,8 +236,9 @@ def kept_of(draft: Draft | None) -> Kept:
 
 
 def lost_answers(user: User) -> list[LostAnswer]:
-    """The last ten answers of this person that were not counted, newest first."""
-    drafts = Draft.objects.of(user).filter(is_lost=True).order_by("-saved_at")
+    """The last ten answers of this person that were not counted, newest first, of features they review."""
+    reviewed = Feature.objects.reviewed_by(user)
+    drafts = Draft.objects.of(user).filter(is_lost=True, assignment__feature__in=reviewed).order_by("-saved_at")
     return [
         LostAnswer(
             draft_id=draft.pk,

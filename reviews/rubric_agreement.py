@@ -17,10 +17,13 @@ Opinion = tuple[int, tuple[str, str]]  # item, what was said of it: verdict and 
 
 
 def due_features() -> list[int]:
-    """Features with another number of judgments than the figures of their rubrics were made from."""
+    """Features with other numbers of judgments, or of voided ones, than the figures of their rubrics are from."""
     rows = Judgment.objects.exclude(rubric=None).order_by().values_list("feature").annotate(n=Count("pk"))
-    stored = dict(RubricAgreement.objects.values_list("rubric__feature", "n_judgments").order_by("n_judgments"))
-    return sorted(pk for pk, n in rows if stored.get(pk) != n)
+    voided = Assignment.objects.filter(state=Assignment.State.VOID).order_by().values_list("feature")
+    n_void = dict(voided.annotate(n=Count("pk")))
+    marks = RubricAgreement.objects.order_by("n_judgments").values_list("rubric__feature", "n_judgments", "n_void")
+    stored = {feature: mark for feature, *mark in marks}
+    return sorted(pk for pk, n in rows if stored.get(pk) != [n, n_void.get(pk, 0)])
 
 
 def prepare_agreements(*, feature: Feature, now: datetime) -> Callable[[], int]:
@@ -31,9 +34,10 @@ def prepare_agreements(*, feature: Feature, now: datetime) -> Callable[[], int]:
     Race: whoever is last stands, and a judgment added in between makes the feature due again.
     """
     n_judgments = Judgment.objects.filter(feature=feature).exclude(rubric=None).count()
+    n_void = Assignment.objects.filter(feature=feature, state=Assignment.State.VOID).count()
     found = [_figures(rubric, opinions) for rubric, opinions in _by_rubric(feature).items()]
     for row in found:
-        row.as_of, row.n_judgments = now, n_judgments
+        row.as_of, row.n_judgments, row.n_void = now, n_judgments, n_void
     names = [field.name for field in RubricAgreement._meta.concrete_fields if field.name not in {"id", "rubric"}]
 
     @transaction.atomic

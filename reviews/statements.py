@@ -5,9 +5,12 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from django.db import connection
+from django.conf import settings
+from django.db import DatabaseError, connection
 from django.db.backends.utils import CursorWrapper
 
+# After a migration: "cached plan must not change result type", or a statement that the connection has not.
+OUTDATED = frozenset({"0A000", "26000"})
 PARAMETER = re.compile(r"%\((\w+)\)s")
 
 
@@ -19,6 +22,19 @@ def rows_of(sql: str, values: dict[str, Any]) -> list[tuple[Any, ...]]:
         with connection.cursor() as cursor:
             cursor.execute(sql, values)
             return list(cursor.fetchall())
+    try:
+        return _planned_rows(sql, values)
+    except DatabaseError as error:
+        if getattr(error.__cause__, "sqlstate", "") not in OUTDATED:
+            raise
+        if connection.in_atomic_block:  # nothing can be asked again in it; the next request connects anew
+            connection.close_at = 0.0
+            raise
+        connection.close()
+        return _planned_rows(sql, values)
+
+
+def _planned_rows(sql: str, values: dict[str, Any]) -> list[tuple[Any, ...]]:
     with planning_once() as cursor:
         cursor.execute(*numbered(sql, values))
         return list(cursor.fetchall())
@@ -28,13 +44,15 @@ def planning_once() -> CursorWrapper:
     """PostgreSQL's cursor that has each statement planned once in a connection: $1 and a list, sent as they are.
 
     Planning a claim takes three times as long as doing it, and finding its parameters in so long a text half as
-    long. A plan lives as long as its connection: a minute, of the web's.
+    long. A plan lives as long as its connection: a minute, of the web's. Not where a pooler between hands
+    one connection to many: TOUCHSTONE_PREPARED_STATEMENTS=0.
     """
     from psycopg import RawCursor  # not there where there is no PostgreSQL
 
     connection.ensure_connection()
     # Of this cursor alone: Django's own send finished text. A log of statements knows no prepared ones.
-    connection.connection.prepare_threshold = None if connection.queries_logged else 0
+    is_planned_once = settings.PREPARED_STATEMENTS and not connection.queries_logged
+    connection.connection.prepare_threshold = 0 if is_planned_once else None
     cursor: Any = RawCursor(connection.connection)
     return connection.make_debug_cursor(cursor) if connection.queries_logged else connection.make_cursor(cursor)
 

@@ -1,14 +1,26 @@
 """Recurring work of the desk. All can be repeated at any time, so a job that runs twice does no harm."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from feedback.actions.jobs import enter_job
 from feedback.jobs import register
-from feedback.models import Feature
+from feedback.models import Feature, Job
 from reviews.actions import desk, exporting, leading
 from reviews.actions import draw as drawing
 from reviews.rubric_agreement import due_features, prepare_agreements
+
+
+def _enter_each(kind: str, due: Sequence[int], now: datetime) -> int:
+    """A job for each feature: one that fails stops no other. Says how many.
+
+    None where one was given up and nobody has looked at it: it would be given up again, and again.
+    """
+    given_up = Job.objects.filter(kind=kind, state=Job.State.DEAD).values_list("key", flat=True)
+    keys = sorted({str(pk) for pk in due} - set(given_up))
+    for key in keys:
+        enter_job(kind, key, run_after=now, now=now)
+    return len(keys)
 
 
 @register("draw", every=15, queue="draw")
@@ -30,9 +42,15 @@ def expire_leases(key: str, now: datetime) -> Callable[[], str | None]:
 
 @register("agree_by_guideline", every=300, queue="conclude")
 def agree_by_guideline(key: str, now: datetime) -> Callable[[], str | None] | None:
-    due = Feature.objects.filter(pk__in=due_features())
-    stores = [prepare_agreements(feature=feature, now=now) for feature in due]
-    return (lambda: f"agreement under {sum(store() for store in stores)} guidelines") if stores else None
+    due = due_features()
+    return (lambda: f"guidelines of {_enter_each('agreement', due, now)} features to look at") if due else None
+
+
+@register("agreement", queue="conclude")
+def agreement(key: str, now: datetime) -> Callable[[], str | None] | None:
+    feature = Feature.objects.filter(pk=int(key)).first()
+    store = prepare_agreements(feature=feature, now=now) if feature else None
+    return (lambda: f"agreement under {store()} guidelines") if store else None
 
 
 @register("look_at_reviewers", every=60, queue="conclude")
@@ -40,13 +58,7 @@ def look_at_reviewers(key: str, now: datetime) -> Callable[[], str | None] | Non
     from reviews.actions.reliability import due_features
 
     due = due_features(now=now)
-
-    def enter() -> str | None:
-        for pk in due:
-            enter_job("reliability", str(pk), run_after=now, now=now)
-        return f"reviewers of {len(due)} features to look at" if due else None
-
-    return enter
+    return (lambda: f"reviewers of {_enter_each('reliability', due, now)} features to look at") if due else None
 
 
 @register("reliability", queue="conclude")

@@ -110,15 +110,18 @@ def beat(request: HttpRequest, pk: int) -> HttpResponse:
     form = TokenForm(request.POST)
     if not form.is_valid():
         return HttpResponse(status=400)
-    try:
-        until = actions.beat(assignment_id=pk, reviewer=person, now=now, **form.cleaned_data)
-    except LeaseLost as why:
-        return HttpResponse(str(why), status=409, content_type="text/plain; charset=utf-8")
     judgment = JudgmentForm(request.POST)
     judgment.full_clean()
     entered = asdict(judgment.kept())
-    if any(entered.values()) and set(judgment.errors) <= {"verdict"}:
-        actions.keep_draft(assignment_id=pk, reviewer=person, entered=entered, now=now)
+    try:
+        with (
+            transaction.atomic()
+        ):  # the case stays theirs until the draft is kept: a submit at once throws it away
+            until = actions.beat(assignment_id=pk, reviewer=person, now=now, **form.cleaned_data)
+            if any(entered.values()) and set(judgment.errors) <= {"verdict"}:
+                actions.keep_draft(assignment_id=pk, reviewer=person, entered=entered, now=now)
+    except LeaseLost as why:
+        return HttpResponse(str(why), status=409, content_type="text/plain; charset=utf-8")
     left = round((until - now).total_seconds())
     return HttpResponse(str(left), content_type="text/plain; charset=utf-8")
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from django.db import connection
 
 from feedback.models import Feature, User
-from reviews.claiming import ALLOWED
+from reviews.claiming import ALLOWED, UNSEEN
 from reviews.desk import COUNTED_TO
 from reviews.statements import rows_of
 
@@ -16,9 +16,9 @@ from reviews.statements import rows_of
 FREE = (
     "a.feature_id = f.id AND a.lane = 'opinion' AND a.state = 'open' AND a.queue_key >= COALESCE((SELECT queue_key"
     " FROM reviews_claimwalk w WHERE w.reviewer_id = %(reviewer)s AND w.feature_id = f.id), 0)",
-    "a.feature_id = f.id AND a.lane = 'targeted' AND a.state = 'open'",
+    f"a.feature_id = f.id AND a.lane = 'targeted' AND a.state = 'open' AND {UNSEEN}",
     "a.feature_id = f.id AND a.lane IN ('opinion', 'targeted') AND a.state = 'leased'"
-    " AND a.leased_until <= %(now)s",
+    f" AND a.leased_until <= %(now)s AND (a.lane <> 'targeted' OR {UNSEEN})",
 )
 COUNT_FREE = (
     "(SELECT COUNT(*) FROM (SELECT 1 FROM reviews_assignment a WHERE {rows} AND {allowed}"
@@ -54,7 +54,7 @@ def waiting_for(reviewer: User, features: Iterable[Feature], now: datetime) -> d
 
 
 def _statement(n_features: int, *, is_fenced: bool) -> str:
-    allowed = ALLOWED if is_fenced else ALLOWED.replace("OFFSET 0", "")  # which SQLite does not read alone
-    free = ", ".join(COUNT_FREE.format(rows=rows, allowed=allowed, most=COUNTED_TO + 1) for rows in FREE)
+    free = ", ".join(COUNT_FREE.format(rows=rows, allowed=ALLOWED, most=COUNTED_TO + 1) for rows in FREE)
+    free = free if is_fenced else free.replace("OFFSET 0", "")  # which SQLite does not read alone
     ids = ", ".join(f"%(feature_{n})s" for n in range(n_features))
     return f"SELECT f.id, {TODAY}, {HELD}, {free} FROM feedback_feature f WHERE f.id IN ({ids})"

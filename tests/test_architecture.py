@@ -71,6 +71,15 @@ def test_no_signals_of_our_own():
             assert "django.db.models.signals" not in path.read_text(), path
 
 
+def test_statistics_know_no_django(tmp_path):
+    """They are pure: each can be imported where nothing is configured, and brings no Django along."""
+    names = [f"metrics.stats.{path.stem}" for path in (ROOT / "metrics" / "stats").glob("[a-z]*.py")]
+    code = f"import importlib, sys; [*map(importlib.import_module, {names})]; sys.exit('django' in sys.modules)"
+    env = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
+    assert len(names) > 20
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=env, check=False).returncode == 0
+
+
 def test_web_code_imports_no_pandas(tmp_path):
     code = (
         "import django, sys; django.setup(); from django.urls import get_resolver; get_resolver().url_patterns;"

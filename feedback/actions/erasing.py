@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 
 from feedback.models import CallNote, Erasure, Feature, FeedbackItem, Prediction, UsageEvent
 from feedback.models.erasures import erasure_mark
@@ -38,6 +38,8 @@ def erase_actor(*, actor: str, features: QuerySet[Feature]) -> Erased:
     CallNote.objects.filter(**of_actor).delete()
     # What was summed up of them goes with the next run of sum_usage, which looks for these.
     Erasure.objects.bulk_create([Erasure(feature=each, mark=erasure_mark(each, actor)) for each in features])
+    # Files that tell of predictions and were begun before this commits are given out no longer.
+    Feature.objects.filter(pk__in=features.values("pk")).update(n_forgotten=F("n_forgotten") + 1)
     return Erased(
         predictions=Prediction.objects.filter(**of_actor).update(actor="", account="", inputs=None, trace=None),
         events=UsageEvent.objects.filter(**of_actor).delete()[0],

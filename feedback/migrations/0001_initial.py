@@ -218,6 +218,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("purged_until", models.DateTimeField(editable=False, null=True)),
+                ("n_forgotten", models.PositiveBigIntegerField(default=0, editable=False)),
                 (
                     "sampling_salt",
                     models.CharField(default=feedback.models.features.new_salt, editable=False, max_length=64),

@@ -112,6 +112,8 @@ class Feature(models.Model):
     )
     # Hours before this are final: their raw rows are gone.
     purged_until = models.DateTimeField(null=True, editable=False)
+    # Raised with every erasure and removal of its predictions: a file begun under another number is outdated.
+    n_forgotten = models.PositiveBigIntegerField(default=0, editable=False)
     # Keys the draw (docs/statistics.md): whoever knows it knows what will be reviewed.
     sampling_salt = models.CharField(max_length=64, default=new_salt, editable=False)
     simulated_note = models.CharField(

@@ -1,9 +1,10 @@
 """From counted reviews and expectations to alerts, and their ends. For workers: the alarm takes numpy."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from itertools import takewhile
 from typing import Any
 
 import numpy as np
@@ -22,13 +23,19 @@ from reviews.models import DrawDay, ReviewItem
 NEWEST = 200  # reviews shown beside what was foretold
 WRONG_SHOWN = 10
 BROKEN = ExpectationStatus.Status.BROKEN
+MET = ExpectationStatus.Status.MET
 Kind = Alert.Kind
+Reach = Mapping[str, float]  # UTC day of a draw -> last queue key that counts
 
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """A counted review and when nothing before it in its cohort's queue was missing any more."""
+    """A counted review and when nothing before it in its cohort's queue was missing any more.
 
+    era: how many times a person had called the state normal before it came to count.
+    """
+
+    era: int
     at: datetime
     cohort_on: date
     key: float
@@ -51,8 +58,10 @@ def mark_of(feature: Feature, *, now: datetime) -> str:
     agreed = Expectation.objects.of(feature).in_force().aggregate(n=Count("pk"), pk=Max("pk"))
     cleared = Alert.objects.of(feature).aggregate(at=Max("cleared_at"))
     newest = ModelVersion.objects.of(feature).aggregate(pk=Max("pk"))
-    parts = (final["at"], final["n"], items.count(), statuses["pk"], agreed["n"], agreed["pk"], cleared["at"])
-    return " ".join(str(part) for part in (*parts, newest["pk"], now.date()))
+    n_resolved = Expectation.objects.of(feature).filter(resolved_at__isnull=False).count()
+    promises = (statuses["pk"], agreed["n"], agreed["pk"], n_resolved)
+    parts = (final["at"], final["n"], items.count(), *promises, cleared["at"], newest["pk"], now.date())
+    return " ".join(str(part) for part in parts)
 
 
 def due_features(*, now: datetime) -> list[int]:
@@ -93,17 +102,23 @@ def prepare_alerts(*, feature: Feature, now: datetime) -> Callable[[], tuple[int
 
 
 def watch_version(version: ModelVersion) -> VersionWatch:
-    counted = counted_in_order(version)
-    cleared = Alert.objects.filter(version=version, kind=Kind.QUALITY, is_cleared_by_person=True)
-    times = [at for at in cleared.values_list("cleared_at", flat=True) if at]
-    accepted = [sum(each.at <= at for each in counted) for at in times]
+    eras = _eras(version)
+    counted = counted_in_order(version, eras)
+    accepted = [sum(each.era <= era for each in counted) for era in range(len(eras))]
     watched = watch([each.review for each in counted], threshold=FALSE_ALARM_EVERY, accepted=accepted)
     return VersionWatch(version, counted, watched)
 
 
-def counted_in_order(version: ModelVersion) -> list[Counted]:
+def _eras(version: ModelVersion) -> list[Reach]:
+    """How far each day of draws had been counted at each time that a person called the state normal."""
+    cleared = Alert.objects.filter(version=version, kind=Kind.QUALITY, is_cleared_by_person=True)
+    return list(cleared.order_by("cleared_at", "pk").values_list("counted_to", flat=True))
+
+
+def counted_in_order(version: ModelVersion, eras: Sequence[Reach] = ()) -> list[Counted]:
     """The decided reviews of a version in the order in which they came to count: later ones are only added.
 
+    eras: as _eras. What a person called normal stays before all that came later, judged anew or not.
     The weight is that of the whole day's rate, which is fixed with its draw, not of how far reviewing has come.
     """
     columns = (
@@ -115,11 +130,19 @@ def counted_in_order(version: ModelVersion) -> list[Counted]:
     for row in drawn.values_list(*columns).iterator():
         cohorts[row[0]].append(row)
     caps = dict(DrawDay.objects.filter(version=version).values_list("day", "k_cap"))
-    found = [each for day, rows in cohorts.items() for each in _counted(rows, caps.get(day))]
-    return sorted(found, key=lambda each: (each.at, each.cohort_on, each.key))
+    found = [each for day, rows in cohorts.items() for each in _counted(rows, caps.get(day), eras)]
+    return sorted(found, key=in_order)
 
 
-def _counted(rows: Sequence[tuple[Any, ...]], k_cap: float | None) -> Iterator[Counted]:
+def in_order(each: Counted) -> tuple[int, datetime, date, float]:
+    return each.era, each.at, each.cohort_on, each.key
+
+
+def _era(day: date, key: float, eras: Sequence[Reach]) -> int:
+    return next((n for n, reach in enumerate(eras) if key <= reach.get(day.isoformat(), -1.0)), len(eras))
+
+
+def _counted(rows: Sequence[tuple[Any, ...]], k_cap: float | None, eras: Sequence[Reach]) -> Iterator[Counted]:
     t = threshold((key for _, key, _, _, final_at, *_ in rows if final_at is None), k_cap)
     at = None
     for day, key, weight, verdict, final_at, external_id, label, score in rows:
@@ -129,7 +152,7 @@ def _counted(rows: Sequence[tuple[Any, ...]], k_cap: float | None) -> Iterator[C
         if verdict in RIGHT_VALUE:
             p = inclusion_probability(k_cap, weight)
             review = Review(label or "", score, RIGHT_VALUE[verdict], 1 / p)
-            yield Counted(at, day, key, external_id, review)
+            yield Counted(_era(day, key, eras), at, day, key, external_id, review)
 
 
 def _state(found: VersionWatch, now: datetime) -> QualityWatch:
@@ -201,22 +224,27 @@ def _by_label(reviews: Sequence[Review], foretold: Any) -> list[dict[str, Any]]:
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """A broken expectation in force, and the stretch of time in which it is."""
+    """An expectation in force that broke and was not met since. first: the status with which it broke.
+
+    status: the newest; not sure is no end of it.
+    """
 
     expectation: Expectation
+    first: ExpectationStatus
     status: ExpectationStatus
 
     @property
     def key(self) -> str:
-        return f"expectation {self.expectation.pk} {self.status.pk}"
+        return f"expectation {self.expectation.pk} {self.first.pk}"
 
 
 def _broken(feature: Feature) -> list[Broken]:
     found = []
-    for row in Expectation.objects.of(feature).agreed():
-        newest = next(iter(row.statuses.all()), None)
-        if newest is not None and newest.status == BROKEN:
-            found.append(Broken(row, newest))
+    for row in Expectation.objects.of(feature).agreed().unresolved():
+        told = list(row.statuses.all())  # newest first
+        broke = [each for each in takewhile(lambda each: each.status != MET, told) if each.status == BROKEN]
+        if broke:
+            found.append(Broken(row, broke[-1], told[0]))
     return found
 
 
@@ -233,6 +261,7 @@ def _raise_what_is_new(
             version=each.version,
             title=f"Version {each.version.name} is less often right than before",
             evidence=evidence_of(each),
+            counted_to=_reach(each.counted),
         )
         for each in watches
         if each.watched.lasting and quality_key(each.version) not in raised
@@ -246,11 +275,19 @@ def _raise_what_is_new(
             evidence=_of_promise(each),
         )
         for each in broken
-        if each.key not in known
+        if each.status.status == BROKEN and each.key not in known
     ]
     for alert in fresh:
         _raise(alert, feature, now)
     return len(fresh)
+
+
+def _reach(counted: Sequence[Counted]) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for each in counted:
+        day = each.cohort_on.isoformat()
+        found[day] = max(each.key, found.get(day, each.key))
+    return found
 
 
 def quality_key(version: ModelVersion) -> str:
@@ -290,7 +327,7 @@ def _clear_what_is_over(
     still = {each.key for each in broken}
     n = 0
     for alert in Alert.objects.of(feature).raised().select_related("version").select_for_update(of=("self",)):
-        why = _over(by_key.get(alert.key)) if alert.kind == Kind.QUALITY else _kept(alert, still)
+        why = _over(alert, by_key.get(alert.key)) if alert.kind == Kind.QUALITY else _kept(alert, still)
         if why:
             alert.cleared_at, alert.cleared_why = now, why
             alert.save(update_fields=["cleared_at", "cleared_why"])
@@ -299,14 +336,21 @@ def _clear_what_is_over(
     return n
 
 
-def _over(found: VersionWatch | None) -> str:
+def _over(alert: Alert, found: VersionWatch | None) -> str:
     if found is None:
         return "This version has not answered for two weeks: another one has taken its place."
-    if found.watched.lasting is not None:
+    if found.watched.lasting is not None or _is_judged_anew(alert):
         return ""
     if not found.watched.alarms:
         return "Reviews that it was made of were corrected since: with them as they are now there is no alarm."
     return "The reviews since then are back: at most half of the drop is left, as far as can be told."
+
+
+def _is_judged_anew(alert: Alert) -> bool:
+    """Whether a review that the alarm was made of is open again: nobody knows yet what it is worth."""
+    drawn = ReviewItem.objects.filter(version=alert.version_id, final_at=None).in_probability_sample()
+    waiting = drawn.filter(cohort_on__in=list(alert.counted_to)).values_list("cohort_on", "queue_key")
+    return any(key <= alert.counted_to[day.isoformat()] for day, key in waiting)
 
 
 def _kept(alert: Alert, still: set[str]) -> str:
@@ -315,5 +359,7 @@ def _kept(alert: Alert, still: set[str]) -> str:
     row = Expectation.objects.filter(pk=alert.evidence["expectation"]).first()
     if row is None or row.state != Expectation.State.AGREED:
         return "The expectation was renegotiated: another one is in its place."
+    if row.resolved_at is not None:
+        return "The expectation's day has passed."
     newest = ExpectationStatus.objects.filter(expectation=row).order_by("-since", "-pk").first()
     return f"The expectation is {newest.get_status_display() if newest else 'unknown'} now."

@@ -9,6 +9,7 @@ from django.db.models import QuerySet
 
 from feedback.models import Feature, Membership, User
 from metrics.models import Alert, AlertStep
+from reviews.models import ReviewItem
 
 # Whoever answers for a feature; reviewers judge it, and read its alerts.
 ANSWERING = frozenset(Membership.Role.values) - {"reviewer", "adjudicator"}
@@ -78,9 +79,24 @@ def clear(*, alert_id: int, words: str, user: User, now: datetime) -> Alert:
     def change(alert: Alert) -> AlertStep:
         alert.cleared_at, alert.cleared_why, alert.is_cleared_by_person = now, words.strip(), True
         alert.answered_at = alert.answered_at or now
+        if alert.kind == Alert.Kind.QUALITY:
+            alert.counted_to = _counted_to(alert)
         return AlertStep(kind=Kind.CLEARED)
 
     return _change(alert_id, words, user, now, change)
+
+
+def _counted_to(alert: Alert) -> dict[str, float]:
+    """Of each day of draws of its version, the last queue key that is final with no gap before it."""
+    drawn = ReviewItem.objects.filter(version=alert.version_id).in_probability_sample().order_by("queue_key")
+    found: dict[str, float] = {}
+    gaps = set()
+    for day, key, final_at in drawn.values_list("cohort_on", "queue_key", "final_at").iterator():
+        if final_at is None:
+            gaps.add(day)
+        elif day not in gaps:
+            found[day.isoformat()] = key
+    return found
 
 
 @transaction.atomic

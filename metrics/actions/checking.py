@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 
 from feedback.models import Feature, ModelVersion
 from metrics.models import (
@@ -38,16 +38,27 @@ class Check:
     mark: str
 
 
-def prepare_checks(*, now: datetime) -> Callable[[], int] | None:
-    """Look at every agreed expectation whose figures or whose day have changed since it was looked at.
+def due_features(*, now: datetime) -> list[int]:
+    """Features with an agreed expectation whose figures or whose day have changed since it was looked at."""
+    return sorted({row.feature_id for row, _ in _due(_waiting(), now)})
+
+
+def prepare_checks(*, feature: Feature, now: datetime) -> Callable[[], int] | None:
+    """Look at those of the feature's expectations.
 
     None: there is none. The effect stores how each stands and answers with how many statuses changed. Replay,
     and two at once: the same rows; a status has changed only for the first.
     """
-    waiting = Expectation.objects.in_force().unresolved().select_related("feature", "version").order_by("pk")
-    due = [(row, mark) for row in waiting if (mark := mark_of(row, now=now)) != row.checked_mark]
-    checks = [_look(row, mark, now) for row, mark in due]
+    checks = [_look(row, mark, now) for row, mark in _due(_waiting().filter(feature=feature), now)]
     return (lambda: sum(_store(check, now) for check in checks)) if checks else None
+
+
+def _waiting() -> QuerySet[Expectation]:
+    return Expectation.objects.in_force().unresolved().select_related("feature", "version").order_by("pk")
+
+
+def _due(waiting: QuerySet[Expectation], now: datetime) -> list[tuple[Expectation, str]]:
+    return [(row, mark) for row in waiting if (mark := mark_of(row, now=now)) != row.checked_mark]
 
 
 def mark_of(expectation: Expectation, *, now: datetime) -> str:

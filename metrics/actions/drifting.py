@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from django.db.models import Count, Max, Min
@@ -33,18 +33,22 @@ Shape = Callable[[Counts], dict[Hashable, int]]
 Judged = dict[int, tuple[float, float]]  # score bin -> judged predictions in effect, share right
 
 
-def mark_of(feature: Feature) -> str:
+def mark_of(feature: Feature, *, now: datetime) -> str:
     """What the readings would be made of. The same mark again: nothing to do."""
     summed = DaySummary.objects.of(feature).aggregate(at=Max("summed_at"), n=Count("pk"))
     made = FieldReference.objects.filter(version__feature=feature).aggregate(at=Max("made_at"))["at"]
     n_reviews = ReviewItem.objects.of(feature).in_probability_sample().final().count()
-    return f"{summed['at']} {summed['n']} {made} {n_reviews // SOME_REVIEWS}"
+    return f"{summed['at']} {summed['n']} {made} {n_reviews // SOME_REVIEWS} {_today(now)}"
 
 
-def due_features() -> list[int]:
+def _today(now: datetime) -> date:
+    return now.astimezone(UTC).date()
+
+
+def due_features(*, now: datetime) -> list[int]:
     """The features whose readings are made of something else by now."""
     marks = dict(DriftLook.objects.values_list("feature", "mark"))
-    return [each.pk for each in Feature.objects.order_by("pk") if marks.get(each.pk) != mark_of(each)]
+    return [each.pk for each in Feature.objects.order_by("pk") if marks.get(each.pk) != mark_of(each, now=now)]
 
 
 def prepare_drift(*, feature: Feature, now: datetime) -> Callable[[], int] | None:
@@ -53,18 +57,28 @@ def prepare_drift(*, feature: Feature, now: datetime) -> Callable[[], int] | Non
     None: nothing it is made of has changed. Two at once end in the readings of one of them: the look's row is
     written first, and whoever comes second waits for it.
     """
-    mark = mark_of(feature)
+    mark = mark_of(feature, now=now)
     if DriftLook.objects.filter(feature=feature, mark=mark).exists():
         return None
     readings = [reading for version in answering_versions(feature) for reading in _readings(version, now)]
 
     def write() -> int:
         DriftLook.objects.update_or_create(feature=feature, defaults={"mark": mark, "as_of": now})
+        _carry(feature, readings, _today(now))
         DriftReading.objects.of(feature).delete()
         DriftReading.objects.bulk_create(readings)
         return len(readings)
 
     return write
+
+
+def _carry(feature: Feature, readings: Iterable[DriftReading], today: date) -> None:
+    """Note when each of them drifted last: today, or when the readings that they replace say."""
+    columns = ("version", "kind", "name", "last_drifted_on")
+    before = {tuple(key): on for *key, on in DriftReading.objects.of(feature).values_list(*columns)}
+    for reading in readings:
+        held = before.get((reading.version_id, reading.kind, reading.name))
+        reading.last_drifted_on = today if reading.is_drifting else held
 
 
 def answering_versions(feature: Feature) -> list[ModelVersion]:
@@ -93,8 +107,11 @@ class _Life:
         return [c for day, c in sorted(self.days.items()) if made and made.first_on <= day <= made.last_on]
 
 
-def _life(version: ModelVersion) -> _Life:
+def _life(version: ModelVersion, today: date) -> _Life:
+    """Whole days only: a day that has just begun looks different by its hours. Its first day is all there is."""
     stored = DaySummary.objects.filter(version=version, segment="", source_count__gt=0)
+    whole = stored.filter(day__lt=today)
+    stored = whole if whole.exists() else stored
     ends = stored.aggregate(first=Min("day"), last=Max("day"))
     reference = FieldReference.objects.filter(version=version).first()
     after = reference.last_on + DAY if reference else ends["first"]
@@ -108,7 +125,7 @@ def _life(version: ModelVersion) -> _Life:
 
 
 def _readings(version: ModelVersion, now: datetime) -> list[DriftReading]:
-    life = _life(version)
+    life = _life(version, _today(now))
     made = life.reference
     head = {
         "feature": version.feature, "version": version, "as_of": now, "window_from": life.weeks[-1],
@@ -137,6 +154,7 @@ def _reading(head: Mapping[str, Any], life: _Life, kind: Kind, name: str, shape:
         n=found.n,
         n_reference=found.n_reference,
         weeks=_weeks(life, shape) if found.distance is not None else [],
+        quality=_quality(life, name) if kind == Kind.FIELD else {},
         reason=reason[:300],
     )
 
@@ -171,12 +189,22 @@ def _field(name: str) -> Shape:
     """The bins of the reference, and a bin each for what is missing, unseen, or of another type."""
 
     def shape(counts: Counts) -> dict[Hashable, int]:
-        beside = {"missing": counts.missing, "unseen": counts.unseen, "out of type": counts.out_of_type}
         found: dict[Hashable, int] = dict(counts.fields.get(name, {}).items())
-        found.update((word, held[name]) for word, held in beside.items() if held.get(name))
+        found.update((word, n) for word, n in _beside(counts, name).items() if n)
         return found
 
     return shape
+
+
+def _beside(counts: Counts, name: str) -> dict[str, int]:
+    """Predictions whose input is in no bin of the reference, and why."""
+    held = {"missing": counts.missing, "unseen": counts.unseen, "out_of_type": counts.out_of_type}
+    return {word: of.get(name, 0) for word, of in held.items()}
+
+
+def _quality(life: _Life, name: str) -> dict[str, list[int]]:
+    now, before = _beside(life.week(life.weeks[-1]), name), _beside(total(life.reference_days()), name)
+    return {word: [n, before[word]] for word, n in now.items()}
 
 
 # --- the share right that is expected from the scores
@@ -189,7 +217,8 @@ def _confidence(head: Mapping[str, Any], life: _Life) -> DriftReading:
     now = expected_right(_scores(life.week(life.weeks[-1])), judged)
     before = expected_right(_scores(total(life.reference_days())), judged)
     reading.value, reading.low, reading.high, reading.source = now.value, now.low, now.high, source
-    reading.reference_value, reading.n = before.value, now.n
+    reading.reference_value, reading.reference_low, reading.reference_high = before.value, before.low, before.high
+    reading.n, reading.n_reference = now.n, before.n
     reading.reason = reading.reason or now.reason
     return reading
 

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta
 
 from feedback.models import Feature, ModelVersion
 from metrics.actions.gathering import CohortKey, Evidence
+from metrics.actions.summing import tolerance_of
 from metrics.models import Estimate, EstimateSet
 from metrics.reports import Figure, Reliability
 from metrics.stats import numbers
@@ -48,7 +49,8 @@ class Span:
 class Made:
     """What is to be stored of one window by one source, and what it was made of.
 
-    population, items: of reviewed estimates, for what is computed from them again (the rest of a segment).
+    population, items, n_with_actor (predictions that name their actor): of reviewed estimates, for what is
+    computed from them again (the rest of a segment).
     """
 
     head: EstimateSet
@@ -56,6 +58,7 @@ class Made:
     per_label: dict[str, dict[str, Figure]]
     population: Population
     items: list[CountedItem]
+    n_with_actor: int = 0
 
     @property
     def accuracy(self) -> Figure:
@@ -121,10 +124,10 @@ def _reviewed(evidence: Evidence, head: EstimateSet, counts: Counts, items: list
     if found.accuracy_bounds:
         head.undecided_low, head.undecided_high = found.accuracy_bounds
     if is_labelled:
-        return Made(head, found.metrics, found.per_label, population, items)
+        return Made(head, found.metrics, found.per_label, population, items, counts.n_with_actor)
     head.confusion = None
     figures = {"accuracy": found.metrics["accuracy"], **_no_labels(evidence.feature.answer_kind)}
-    return Made(head, figures, {}, population, items)
+    return Made(head, figures, {}, population, items, counts.n_with_actor)
 
 
 def _observed(evidence: Evidence, head: EstimateSet, counts: Counts, now: datetime) -> Made:
@@ -167,8 +170,8 @@ def _observed_others(evidence: Evidence, counts: Counts) -> ObservedEstimate:
     kind = evidence.feature.answer_kind
     if kind == Kind.NUMBER:
         n = counts.numbers.n_truth
-        has_tolerance = evidence.feature.tolerance is not None
-        figures = numbers.estimate_numbers(counts.numbers, has_tolerance=has_tolerance, n_star=evidence.n_star)
+        tolerance = tolerance_of(evidence.feature)
+        figures = numbers.estimate_numbers(counts.numbers, tolerance=tolerance, n_star=evidence.n_star)
     else:
         n, figures = 0, {"accuracy": no_data(NO_TRUTH_OF_OUTPUT, "")}
     return ObservedEstimate(

@@ -1,7 +1,7 @@
 """Reading predictions with their truths as columns, a bounded number at a time."""
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,6 +16,7 @@ from metrics.actions.instants import Microseconds
 from metrics.actions.segments import keys_of, names_of, other_values
 from metrics.stats.counting import Rows
 from metrics.stats.counts import MEASURES
+from metrics.stats.fields import short
 
 HOUR = timedelta(hours=1)
 MOST_ROWS = 50_000
@@ -52,7 +53,7 @@ def load(version: ModelVersion, start: datetime, end: datetime, *, fields: Colle
     Registers segments that were never seen before.
     """
     found = _predictions(version, start, end)
-    names = (*COLUMNS, *COMPUTED)
+    names = [name for name in (*COLUMNS, *COMPUTED) if fields or name != "inputs_text"]
     column = dict(zip(names, _columns(found, names), strict=True))
     truths = _truths(version, found)
     truth = [truths.get(each, (None, None, None)) for each in column["external_id"]]
@@ -67,8 +68,8 @@ def load(version: ModelVersion, start: datetime, end: datetime, *, fields: Colle
         truth_value=_floats([each[1] for each in truth]),
         lag_hours=(_floats([each[2] for each in truth]) - at) / MICROSECONDS,
         measures={name: _floats(column[name]) for name in MEASURES},
-        inputs=_by_key(_decoded(column["inputs_text"]) if fields else [], fields),
-        segments=_segments(version, _decoded(column["segments_text"])),
+        inputs=_by_key(_decoded(column["inputs_text"]), fields, kept=short) if fields else {},
+        segments=_segments(version, list(_decoded(column["segments_text"]))),
     )
 
 
@@ -98,13 +99,20 @@ def _floats(values: Collection[float | None]) -> Any:
     return np.array(values, dtype=np.float64)
 
 
-def _decoded(texts: Collection[str | None]) -> list[dict[str, Any]]:
+def _decoded(texts: Collection[str | None]) -> Iterator[dict[str, Any]]:
+    """One at a time: inputs may be large, and only some of their fields are kept."""
     nothing: dict[str, Any] = {}
-    return [msgspec.json.decode(text) or nothing if text else nothing for text in texts]
+    return (msgspec.json.decode(text) or nothing if text else nothing for text in texts)
 
 
-def _by_key(decoded: list[dict[str, Any]], keys: Collection[str]) -> dict[str, list[Any]]:
-    return {key: [each.get(key) for each in decoded] for key in keys}
+def _by_key(
+    decoded: Iterable[dict[str, Any]], keys: Collection[str], *, kept: Callable[[Any], Any] = lambda value: value
+) -> dict[str, list[Any]]:
+    values: dict[str, list[Any]] = {key: [] for key in keys}
+    for each in decoded:
+        for key, of_key in values.items():
+            of_key.append(kept(each.get(key)))
+    return values
 
 
 def _segments(version: ModelVersion, decoded: list[dict[str, Any]]) -> Mapping[str, list[str | None]]:

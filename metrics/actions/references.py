@@ -1,22 +1,23 @@
 """What a version's inputs looked like in its first days: the bins that they are counted in from then on."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import msgspec
-from django.db.models import F, TextField
+from django.db.models import F, QuerySet, TextField
 from django.db.models.functions import Cast
 
 from feedback.models import ModelVersion, Prediction
 from metrics.actions.summing import enter_runs
 from metrics.models import DaySummary, FieldReference, HourlySummary
-from metrics.stats.fields import reference_of
+from metrics.stats.fields import reference_of, short
 
 DAY = timedelta(days=1)
 FEWEST_DAYS, FEWEST_PREDICTIONS = 7, 1_000
 MOST_SAMPLED, MOST_FIELDS = 100_000, 100
+LONGEST_NAME = 200  # of DriftReading.name
 
 
 def due_references(*, now: datetime) -> list[int]:
@@ -66,14 +67,24 @@ def _first_days(version: ModelVersion, now: datetime) -> tuple[date, date] | Non
 
 
 def _inputs(version: ModelVersion, first: date, last: date) -> dict[str, list[Any]]:
-    """field -> its values, where it has one."""
+    """field -> its values, where it has one. Read twice, so that only values of fields that are kept are held.
+
+    A name longer than a reading of drift can bear is left out.
+    """
     start, end = (datetime.combine(day, time(), UTC) for day in (first, last + DAY))
     found = Prediction.objects.filter(version=version, inputs__isnull=False).occurred_between(start, end)
     step = max(1, -(-found.count() // MOST_SAMPLED))
     sample = found.annotate(turn=F("pk") % step, text=Cast("inputs", TextField())).filter(turn=0)
+    texts = sample.values_list("text", flat=True)
+    frequent = Counter(name for inputs in _decoded(texts) for name in inputs if len(name) <= LONGEST_NAME)
+    by_name = Counter(dict(sorted(frequent.items())))  # of equally frequent ones the first in the alphabet
+    kept = {name for name, _ in by_name.most_common(MOST_FIELDS)}
     values: dict[str, list[Any]] = defaultdict(list)
-    for text in sample.values_list("text", flat=True).iterator():
-        for name, value in (msgspec.json.decode(text) or {}).items():
-            values[name].append(value)
-    frequent = Counter({name: len(of_field) for name, of_field in sorted(values.items())})
-    return {name: values[name] for name, _ in frequent.most_common(MOST_FIELDS)}
+    for inputs in _decoded(texts):
+        for name in kept & inputs.keys():
+            values[name].append(short(inputs[name]))
+    return values
+
+
+def _decoded(texts: QuerySet[Prediction, str]) -> Iterator[dict[str, Any]]:
+    return (msgspec.json.decode(text) or {} for text in texts.iterator())

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from feedback.actions.looks import OVERLAP
 from feedback.models import Feature, Job, Look, ModelVersion, Outcome, Prediction, UsageEvent
@@ -57,6 +57,7 @@ def _remove_predictions(feature: Feature, first_kept: datetime, seen_until: date
                 named = list(gone.values_list("external_id", flat=True))
                 n += Outcome.objects.filter(feature=feature, external_id__in=named).delete()[0]
                 n += gone.delete()[0]
+                Feature.objects.filter(pk=feature.pk).update(n_forgotten=F("n_forgotten") + 1)
     return n
 
 

@@ -1,5 +1,6 @@
 """Estimates of each segment, and which of them differ from the rest."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
@@ -9,12 +10,12 @@ from metrics.actions.gathering import Evidence
 from metrics.models import EstimateSet
 from metrics.reports import SegmentRow
 from metrics.stats.figures import RULE_OF_THREE
-from metrics.stats.intervals import MIN_IN_DOMAIN
+from metrics.stats.intervals import MIN_IN_DOMAIN, Z95, clip
 from metrics.stats.reviewed import CountedItem, Population, estimate_reviewed
 from metrics.stats.segments import RankedSegment, SegmentFigure, worst_segments
 from metrics.summaries import segments_of
 
-WINDOWS = (Window.VERSION, Window.LAST_28_DAYS)
+WINDOWS = (Window.VERSION, Window.LAST_28_DAYS, Window.ALL)
 MOST_SHOWN = 20
 NOTHING_SENT = "no segment is sent with the predictions"
 TOO_FEW = {
@@ -24,7 +25,7 @@ TOO_FEW = {
 
 
 def estimate_segments(evidence: Evidence, wholes: Sequence[tuple[Span, Made]], now: datetime) -> list[Made]:
-    """The estimates of every segment in the windows of a version and of 28 days, those without traffic left out.
+    """The estimates of every segment in every window but those of the chart, those without traffic left out.
 
     wholes: the windows of everything with what was made of them. The ranking is written on their heads.
     """
@@ -60,7 +61,7 @@ def _why_none(head: EstimateSet, parts: Mapping[str, Made]) -> str:
 
 
 def _row(segment: RankedSegment, part: Made) -> SegmentRow:
-    accuracy = part.accuracy
+    accuracy, rest_reach = part.accuracy, Z95 * math.sqrt(segment.rest.variance)
     return SegmentRow(
         name=segment.name,
         value=segment.figure.value,
@@ -69,6 +70,9 @@ def _row(segment: RankedSegment, part: Made) -> SegmentRow:
         n=segment.figure.n,
         population=segment.figure.population,
         rest=segment.rest.value,
+        rest_low=clip(segment.rest.value - rest_reach),
+        rest_high=clip(segment.rest.value + rest_reach),
+        rest_n=segment.rest.n,
         difference=segment.difference,
         difference_low=segment.low,
         difference_high=segment.high,
@@ -104,6 +108,7 @@ def _rest(evidence: Evidence, whole: Made, part: Made, name: str) -> SegmentFigu
         labels=evidence.labels(whole.head.version),
         positive_label=None,
         n_star=evidence.n_star,
+        share_with_actor=(whole.n_with_actor - part.n_with_actor) / population if population > 0 else 0.0,
     )
     value, variance = found.metrics["accuracy"].value, found.accuracy_variance
     if value is None or variance is None:

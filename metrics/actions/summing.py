@@ -17,7 +17,7 @@ from metrics.stats.counting import ALL, HourSegment, Tolerance, count_hours
 from metrics.stats.counts import Counts, total
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
-LARGEST_GAP = DAY
+LARGEST_GAP = 3 * HOUR
 LONGEST_RUN = timedelta(days=7)
 CHUNK = 500
 
@@ -28,12 +28,13 @@ DaySegment = tuple[date, str]
 def changed_hours(*, now: datetime) -> tuple[set[HourKey], Callable[[], None]]:
     """The (version, hour)s whose predictions or truths came in since the last look, and how to remember it.
 
-    With a feature's tolerance what is right has changed too: then all its hours.
+    With a feature's tolerance what is right has changed too, with its input fields what is looked through: then
+    all its hours.
     """
     predictions, remember_predictions = look_at(Prediction.objects.order_by(), name="sum predictions", now=now)
     outcomes, remember_outcomes = look_at(Outcome.objects.order_by(), name="sum outcomes", now=now)
     touched = predictions.values_list("version", TruncHour("occurred_at", tzinfo=UTC)).distinct()
-    judged_anew, remember_tolerances = _under_a_new_tolerance()
+    judged_anew, remember_tolerances = _under_new_rules()
     hours = _not_final(set(touched) | _hours_of(outcomes) | judged_anew)
 
     def remember() -> None:
@@ -60,15 +61,26 @@ def _hours_of(outcomes: OutcomeQuerySet) -> set[HourKey]:
     return hours
 
 
-def _under_a_new_tolerance() -> tuple[set[HourKey], Callable[[], None]]:
-    counted = {row.feature_id: (row.tolerance, row.tolerance_kind) for row in CountedTolerance.objects.all()}
-    numbers = Feature.objects.filter(answer_kind=Feature.AnswerKind.NUMBER)
-    changed = [each for each in numbers if counted.get(each.pk) != (each.tolerance, each.tolerance_kind)]
+def tolerance_of(feature: Feature) -> Tolerance | None:
+    """How far its numbers may be off; None: it has none, and none of them is right or wrong."""
+    is_relative = feature.tolerance_kind == Feature.ToleranceKind.RELATIVE
+    return None if feature.tolerance is None else Tolerance(feature.tolerance, is_relative)
+
+
+def _rules(feature: Feature) -> tuple[float | None, str, list[str]]:
+    """By what its predictions are counted: the tolerance, and which inputs are looked through."""
+    return feature.tolerance, feature.tolerance_kind, [entry["name"] for entry in feature.input_fields]
+
+
+def _under_new_rules() -> tuple[set[HourKey], Callable[[], None]]:
+    kept = CountedTolerance.objects.all()
+    counted = {row.feature_id: (row.tolerance, row.tolerance_kind, row.input_fields) for row in kept}
+    changed = [each for each in Feature.objects.all() if counted.get(each.pk) != _rules(each)]
     hours = HourlySummary.objects.filter(feature__in=changed, segment=ALL).values_list("version", "hour")
 
     def remember() -> None:
         for feature in changed:
-            now = {"tolerance": feature.tolerance, "tolerance_kind": feature.tolerance_kind}
+            now = dict(zip(("tolerance", "tolerance_kind", "input_fields"), _rules(feature), strict=True))
             CountedTolerance.objects.update_or_create(feature=feature, defaults=now)
 
     return set(hours) if changed else set(), remember
@@ -86,8 +98,7 @@ def enter_runs(hours: Iterable[HourKey], *, now: datetime) -> int:
 def runs(hours: Iterable[HourKey]) -> Iterator[tuple[int, datetime, datetime]]:
     """Changed hours as (version id, first hour, end) runs, each small enough for one job.
 
-    Hours at most a day apart are one run: re-reading a quiet hour costs less than a job of its own. Of the
-    hours of a UTC day, all are in one run: its sum is made once.
+    Hours at most three apart are one run: re-reading a quiet hour or two costs less than a job of its own.
     """
     by_version: dict[int, list[datetime]] = defaultdict(list)
     for version, hour in hours:
@@ -108,7 +119,8 @@ def prepare_summaries(*, version_id: int, start: datetime, end: datetime, now: d
 
     Reads outside a transaction; the answer wants one, and replaces all hours of the stretch, the segments in
     them, and the sums of their days. Race: jobs of one feature write one after the other. One whose hours
-    another has written since it read counts them again, so older counts never take the place of newer ones.
+    another has written since it read counts them again, so older counts never take the place of newer ones; so
+    does one whose feature has another tolerance or other input fields by now.
     """
     version = ModelVersion.objects.select_related("feature").get(pk=version_id)
     seen = _written(version, start, end)
@@ -116,7 +128,8 @@ def prepare_summaries(*, version_id: int, start: datetime, end: datetime, now: d
 
     def write() -> int:
         feature = Feature.objects.select_for_update(no_key=True).get(pk=version.feature_id)
-        is_overtaken = _written(version, start, end) != seen
+        is_overtaken = _written(version, start, end) != seen or _rules(feature) != _rules(version.feature)
+        version.feature = feature
         fresh = _counted(version, start, end) if is_overtaken else counted
         first = max(start, feature.purged_until or start)  # what lies before is final: its rows are gone
         hours = {key: counts for key, counts in fresh.items() if key[0] >= first}
@@ -146,10 +159,7 @@ def _counted(version: ModelVersion, start: datetime, end: datetime) -> dict[Hour
     made = FieldReference.objects.filter(version=version).first()
     references = made.fields if made else {}
     fields = list(dict.fromkeys([*(entry["name"] for entry in feature.input_fields), *references]))
-    tolerance = None
-    if feature.tolerance is not None:
-        is_relative = feature.tolerance_kind == Feature.ToleranceKind.RELATIVE
-        tolerance = Tolerance(feature.tolerance, is_relative)
+    tolerance = tolerance_of(feature)
     for part in stretches(version, start, end):
         rows = load(version, *part, fields=fields)
         for key, counts in count_hours(rows, references=references, tolerance=tolerance).items():

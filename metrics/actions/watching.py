@@ -6,29 +6,42 @@ from datetime import UTC, date, datetime, timedelta
 from django.db.models import Q
 
 from feedback.models import Feature, ModelVersion
+from metrics.actions.drifting import answering_versions
 from metrics.models import Alert, DriftReading, Expectation, ExpectationStatus
 from metrics.stats.watching import Promise, Rate, Seen, Standing, wanted_rate
 from reviews.actions.rates import FULL, first_undrawn, holds, set_rate
 from reviews.models import ReviewRate, SamplingPolicy
 
 DAY = timedelta(days=1)
+CALM_FOR = 7 * DAY  # without drift, before fewer reviews are enough again
 Status = ExpectationStatus.Status
 
 
-def prepare_watch(*, now: datetime) -> Callable[[], int] | None:
-    """Decide anew how many reviews the current version of each feature needs.
+def due_features(*, now: datetime) -> list[int]:
+    """The features of which a rate would change; and those that cannot be told, whose own job then says why."""
+    return [
+        policy.feature_id
+        for policy in SamplingPolicy.objects.current().select_related("feature").order_by("feature")
+        if _is_due(policy, now)
+    ]
+
+
+def _is_due(policy: SamplingPolicy, now: datetime) -> bool:
+    try:
+        return bool(_changes(policy, now))
+    except Exception:  # whatever it is: one feature stops no other
+        return True
+
+
+def prepare_watch(*, feature: Feature, now: datetime) -> Callable[[], int] | None:
+    """Decide anew how many reviews each version of a feature needs that answers, and the one deployed last.
 
     None: every rate is what it should be. The effect sets the rates and answers with how many. Full again holds
     from today where today is not drawn yet, else from the next day; fewer holds from tomorrow at the earliest.
     Replay, and two at once: what holds already is not set again.
     """
-    changes = [
-        (version, rate, from_on)
-        for policy in SamplingPolicy.objects.current().select_related("feature").order_by("feature")
-        if (version := current_version(policy.feature)) is not None
-        and (rate := wanted_rate(seen_of(version), watch_share=policy.watch_share)) is not None
-        and (from_on := _changes_on(version, rate, now)) is not None
-    ]
+    policy = SamplingPolicy.objects.current().select_related("feature").filter(feature=feature).first()
+    changes = _changes(policy, now) if policy else []
 
     def write() -> int:
         rows = [
@@ -41,18 +54,40 @@ def prepare_watch(*, now: datetime) -> Callable[[], int] | None:
     return write if changes else None
 
 
+def _changes(policy: SamplingPolicy, now: datetime) -> list[tuple[ModelVersion, Rate, date]]:
+    return [
+        (version, rate, from_on)
+        for version in watched_versions(policy.feature)
+        if (rate := wanted_rate(seen_of(version, now=now), watch_share=policy.watch_share)) is not None
+        and (from_on := _changes_on(version, rate, now)) is not None
+    ]
+
+
+def watched_versions(feature: Feature) -> list[ModelVersion]:
+    """All that still answer; and the one deployed last, which may be about to."""
+    answering = answering_versions(feature)
+    newest = current_version(feature)
+    return answering if newest is None or newest in answering else [*answering, newest]
+
+
 def current_version(feature: Feature) -> ModelVersion | None:
     """The one deployed last; what is only registered answers nobody."""
     return ModelVersion.objects.of(feature).by_deployment().last()
 
 
-def seen_of(version: ModelVersion) -> Seen:
-    """What is known of a version that decides how many reviews it needs."""
+def seen_of(version: ModelVersion, *, now: datetime) -> Seen:
+    """What is known of a version that decides how many reviews it needs.
+
+    A promise whose day has passed decides nothing any more. What drifted within 7 days still counts as drifting.
+    """
     feature = version.feature
-    agreed = Expectation.objects.of(feature).agreed()
+    agreed = Expectation.objects.of(feature).agreed().unresolved()
     promises = [row for row in agreed if row.version_id in (None, version.pk)]
     alerts = Alert.objects.of(feature).raised().filter(Q(version=version) | Q(version=None))
-    drifting = DriftReading.objects.of(feature).drifting().filter(version=version).order_by("kind", "name")
+    since = now.astimezone(UTC).date() - CALM_FOR
+    drifting = (
+        DriftReading.objects.of(feature).drifted_since(since).filter(version=version).order_by("kind", "name")
+    )
     reviewed = [row for row in promises if row.is_share]
     return Seen(
         promises=[Promise(str(row), _standing(_told_of(row, version)), row.is_share) for row in promises],

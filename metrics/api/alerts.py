@@ -210,6 +210,13 @@ class WeekDistanceShape(serializers.Serializer[Any]):
     n = serializers.IntegerField()
 
 
+class QualityRowShape(serializers.Serializer[Any]):
+    what = serializers.ChoiceField(["missing", "unseen", "out_of_type"])
+    n = serializers.IntegerField()
+    share = serializers.FloatField(allow_null=True)
+    reference_share = serializers.FloatField(allow_null=True)
+
+
 class DriftRowShape(serializers.Serializer[Any]):
     kind = serializers.ChoiceField(["field", "label", "confidence"])
     name = serializers.CharField()
@@ -221,6 +228,7 @@ class DriftRowShape(serializers.Serializer[Any]):
     n_reference = serializers.IntegerField()
     reason = serializers.CharField()
     weeks = WeekDistanceShape(many=True)
+    quality = QualityRowShape(many=True)
 
 
 class ExpectedRightShape(serializers.Serializer[Any]):
@@ -228,6 +236,9 @@ class ExpectedRightShape(serializers.Serializer[Any]):
     low = serializers.FloatField(allow_null=True)
     high = serializers.FloatField(allow_null=True)
     reference_value = serializers.FloatField(allow_null=True)
+    reference_low = serializers.FloatField(allow_null=True)
+    reference_high = serializers.FloatField(allow_null=True)
+    n_reference = serializers.IntegerField()
     n = serializers.IntegerField()
     source = serializers.CharField()  # type: ignore[assignment]  # the field's own word
     reason = serializers.CharField()
@@ -261,6 +272,7 @@ A_ROW = {
     "n": 2_400, "n_reference": 7_100, "reason": "",
     "weeks": [{"from_on": "2026-11-10", "distance": 0.08, "n": 2_380},
               {"from_on": "2026-11-17", "distance": 0.23, "n": 2_400}],
+    "quality": [{"what": "missing", "n": 24, "share": 0.01, "reference_share": 0.004}],
 }  # fmt: skip
 A_DRIFT = {
     "feature": "delay-alert",
@@ -278,9 +290,11 @@ A_DRIFT = {
             "Drift alone raises no alarm; it brings more reviews.",
             "n_drifting": 1,
             "inputs": [A_ROW],
-            "label": {**A_ROW, "kind": "label", "name": "", "distance": 0.04, "is_drifting": False},
-            "confidence": {**A_ROW, "kind": "confidence", "name": "", "distance": 0.05, "is_drifting": False},
-            "expected_right": {"value": 0.88, "low": 0.86, "high": 0.9, "reference_value": 0.9, "n": 2_400,
+            "label": {**A_ROW, "quality": [], "kind": "label", "name": "", "distance": 0.04, "is_drifting": False},
+            "confidence": {**A_ROW, "quality": [], "kind": "confidence", "name": "", "distance": 0.05,
+                           "is_drifting": False},
+            "expected_right": {"value": 0.88, "low": 0.86, "high": 0.9, "reference_value": 0.9,
+                               "reference_low": 0.88, "reference_high": 0.92, "n_reference": 7_100, "n": 2_400,
                                "source": "reviewed", "reason": ""},
         }
     ],

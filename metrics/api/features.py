@@ -1,12 +1,13 @@
 """Features and how they are sampled; a change of one: its stage moves by the rules, the rest as it is sent."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
 from django.db import transaction
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiExample, extend_schema
+from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -15,14 +16,19 @@ from feedback.actions.features import change_feature, create_feature
 from feedback.api import features
 from feedback.api.doors import features_for
 from feedback.api.plans import caller_of
-from feedback.models import Feature
-from feedback.policy import allow
+from feedback.models import Feature, Membership
+from feedback.policy import Policy, allow
 from metrics.actions.staging import change_stage
 from reviews.api.sampling import A_SAMPLING, STORED_SAMPLING, SamplingShape, sampling_of, set_sampling
+from reviews.steering import STEERERS
+
+# Whoever may steer how it is reviewed on the page may by REST; the rest of a feature is its owner's.
+STEER = Policy("caller", roles=frozenset(role.value for role in STEERERS), scope="manage")
 
 
 class FeatureShape(features.FeatureShape):
-    sampling = SamplingShape(required=False)
+    # null, as a feature that nobody samples is answered with: no change.
+    sampling = SamplingShape(required=False, allow_null=True)
 
     class Meta(features.FeatureShape.Meta):
         fields: ClassVar[list[str]] = [*features.FeatureShape.Meta.fields, "sampling"]
@@ -85,11 +91,23 @@ class Features(APIView):
         return made
 
 
+def _refuse_steerers_the_rest(request: Request, feature: Feature) -> None:
+    """Raises PermissionDenied for who is no owner, and sends anything but `sampling` alone."""
+    person, _ = caller_of(request)
+    sent = request.data
+    is_sampling = isinstance(sent, Mapping) and set(sent) == {"sampling"}
+    if person is None or person.is_staff or is_sampling:
+        return
+    owned = Membership.objects.of(person).with_role(Membership.Role.OWNER).filter(feature=feature)
+    if not owned.exists():
+        raise PermissionDenied("Only an owner changes more of a feature than its sampling.")
+
+
 @allow(features.READ)
 class OneFeature(APIView):
     """One feature. Its slug and its kind of answer are for good; its stage moves by the rules of /stage/."""
 
-    policy_to_change = features.MANAGE_OWN
+    policy_to_change = STEER
 
     @extend_schema(responses=StoredFeature, examples=[STORED])
     def get(self, request: Request, slug: str) -> Response:
@@ -106,6 +124,7 @@ class OneFeature(APIView):
     )
     def patch(self, request: Request, slug: str) -> Response:
         feature = get_object_or_404(features_for(request), slug=slug)
+        _refuse_steerers_the_rest(request, feature)
         shape = FeatureChange(feature, data=request.data, partial=True)
         shape.is_valid(raise_exception=True)
         changed = features.told(

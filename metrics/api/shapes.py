@@ -71,6 +71,9 @@ class SegmentRowShape(serializers.Serializer[Any]):
     difference_high = serializers.FloatField()
     q = serializers.FloatField()
     is_found = serializers.BooleanField()
+    rest_low = serializers.FloatField(allow_null=True)
+    rest_high = serializers.FloatField(allow_null=True)
+    rest_n = serializers.IntegerField(allow_null=True)
 
 
 class BoundsShape(serializers.Serializer[Any]):

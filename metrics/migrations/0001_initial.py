@@ -71,6 +71,7 @@ class Migration(migrations.Migration):
                 ("cleared_at", models.DateTimeField(blank=True, null=True)),
                 ("cleared_why", models.TextField(blank=True, max_length=2000)),
                 ("is_cleared_by_person", models.BooleanField(default=False)),
+                ("counted_to", models.JSONField(blank=True, default=dict)),
                 ("evidence", models.JSONField(blank=True, default=dict)),
             ],
             options={
@@ -583,12 +584,16 @@ class Migration(migrations.Migration):
                 ("psi", models.FloatField(null=True)),
                 ("threshold", models.FloatField(null=True)),
                 ("is_drifting", models.BooleanField(default=False)),
+                ("last_drifted_on", models.DateField(null=True)),
                 ("n", models.PositiveBigIntegerField()),
                 ("n_reference", models.PositiveBigIntegerField()),
                 ("value", models.FloatField(null=True)),
                 ("low", models.FloatField(null=True)),
                 ("high", models.FloatField(null=True)),
                 ("reference_value", models.FloatField(null=True)),
+                ("reference_low", models.FloatField(null=True)),
+                ("reference_high", models.FloatField(null=True)),
+                ("quality", models.JSONField(blank=True, default=dict)),
                 ("source", models.CharField(blank=True, max_length=8)),
                 ("weeks", models.JSONField(blank=True, default=list)),
                 ("as_of", models.DateTimeField()),
@@ -646,6 +651,20 @@ class Migration(migrations.Migration):
                             _connector="OR",
                         ),
                         name="metrics_driftreading_interval_holds_its_value",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("reference_high", None), ("reference_low", None), ("reference_value", None)),
+                            models.Q(
+                                ("reference_high__isnull", False),
+                                ("reference_low__isnull", False),
+                                ("reference_value__isnull", False),
+                                ("reference_high__gte", models.F("reference_value")),
+                                ("reference_low__lte", models.F("reference_value")),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="metrics_driftreading_reference_interval",
                     ),
                 ],
             },
@@ -1730,6 +1749,7 @@ class Migration(migrations.Migration):
                         max_length=8,
                     ),
                 ),
+                ("input_fields", models.JSONField(default=list)),
             ],
             options={
                 "constraints": [

@@ -75,6 +75,9 @@ class Alert(models.Model):
     cleared_why = models.TextField(blank=True, max_length=2000)
     # Whether a person cleared it, and with it called the new state normal (metrics.stats.alarm).
     is_cleared_by_person = models.BooleanField(default=False)
+    # Of a quality alert: {UTC day of a draw: last queue key counted} when it was raised, or when a person
+    # cleared it. Places, not times: a review that is judged anew gets another time and keeps its place.
+    counted_to = models.JSONField(default=dict, blank=True)
     # What was known when it was raised (metrics.actions.alerting).
     evidence = models.JSONField(default=dict, blank=True)
 

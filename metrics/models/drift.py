@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Self
 
 from django.db import models
@@ -16,6 +17,10 @@ class DriftReadingQuerySet(models.QuerySet["DriftReading"]):
 
     def drifting(self) -> Self:
         return self.filter(is_drifting=True)
+
+    def drifted_since(self, day: date) -> Self:
+        """What drifts, and what did when it was looked at on this day or later."""
+        return self.filter(Q(is_drifting=True) | Q(last_drifted_on__gte=day))
 
 
 class DriftReading(models.Model):
@@ -42,6 +47,8 @@ class DriftReading(models.Model):
     psi = models.FloatField(null=True)
     threshold = models.FloatField(null=True)
     is_drifting = models.BooleanField(default=False)
+    # The UTC day of the last look at which it drifted, carried from reading to reading; None: never yet.
+    last_drifted_on = models.DateField(null=True)
     n = models.PositiveBigIntegerField()
     n_reference = models.PositiveBigIntegerField()
     # Of the confidence: share right expected from the week's scores, with its interval, and in the first days.
@@ -49,6 +56,10 @@ class DriftReading(models.Model):
     low = models.FloatField(null=True)
     high = models.FloatField(null=True)
     reference_value = models.FloatField(null=True)
+    reference_low = models.FloatField(null=True)
+    reference_high = models.FloatField(null=True)
+    # Of an input: {"missing", "unseen", "out_of_type": [predictions of the week, of the first days]}.
+    quality = models.JSONField(default=dict, blank=True)
     # What the scores were checked against: reviews, truth that arrived, or nothing.
     source = models.CharField(max_length=8, blank=True)
     # [first day, distance or None, n] of the weeks before and of this one, oldest first.
@@ -82,6 +93,12 @@ class DriftReading(models.Model):
                 | Q(value__isnull=False, low__isnull=False, high__isnull=False)
                 & Q(value__range=(0, 1), low__lte=F("value"), high__gte=F("value")),
                 name="metrics_driftreading_interval_holds_its_value",
+            ),
+            models.CheckConstraint(
+                condition=Q(reference_value=None, reference_low=None, reference_high=None)
+                | Q(reference_value__isnull=False, reference_low__isnull=False, reference_high__isnull=False)
+                & Q(reference_low__lte=F("reference_value"), reference_high__gte=F("reference_value")),
+                name="metrics_driftreading_reference_interval",
             ),
         ]
         indexes = [

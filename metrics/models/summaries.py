@@ -150,11 +150,13 @@ class FieldReference(models.Model):
 
 
 class CountedTolerance(models.Model):
-    """The tolerance that a feature's numbers were counted with; with another one its hours are summed again."""
+    """The tolerance that a feature's numbers were counted with, and the names of the inputs that were looked
+    through for missing values; with others its hours are summed again."""
 
     feature = models.OneToOneField(Feature, models.CASCADE, related_name="+")
     tolerance = models.FloatField(null=True)
     tolerance_kind = models.CharField(max_length=8, choices=Feature.ToleranceKind.choices)
+    input_fields = models.JSONField(default=list)
 
     class Meta:
         constraints = [

@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 
+from metrics.reports import Figure
 from metrics.stats.intervals import (
     DEFAULT_N_STAR,
     MIN_COUNTED,
@@ -141,6 +142,16 @@ def paired_difference(pairs: Pairs, *, n_star: int = DEFAULT_N_STAR) -> Differen
         method="paired",
         n_star=n_star,
     )
+
+
+def ends_of_difference(a: Figure, b: Figure) -> Ends | None:
+    """One-look 95 % ends of a - b from the ends of both, the two taken as independent; None without either.
+
+    Too wide rather than too narrow where both come from the same predictions. Source: Newcombe 1998, method 10.
+    """
+    if a.value is None or a.low is None or a.high is None or b.value is None or b.low is None or b.high is None:
+        return None
+    return _hybrid(a.value, b.value, (a.low, a.high), (b.low, b.high), correlation=0)
 
 
 def _multiplier(n_new: int, n_old: int, n_star: int) -> float:

@@ -35,6 +35,11 @@ class Tolerance:
     size: float
     is_relative: bool
 
+    @property
+    def name(self) -> str:
+        """What counts made with it are kept under."""
+        return f"{'relative' if self.is_relative else 'absolute'} {self.size!r}"
+
 
 @dataclass(frozen=True, slots=True)
 class Rows:
@@ -72,7 +77,7 @@ def count_hours(
     hours = rows.at // MICROSECONDS
     first, hour = int(hours.min()), hours - hours.min()
     columns = _columns(rows, tolerance)
-    whole = _counts(columns, hour)
+    whole = _counts(columns, hour, tolerance)
     for name, values in rows.inputs.items():
         for at, hist in _histograms(hour, bins_of(values, references.get(name))):
             _put_field(whole[at], name, hist, is_binned=name in references)
@@ -81,7 +86,7 @@ def count_hours(
         found, (place,) = _coded(names)
         inside = np.flatnonzero(place >= 0)
         group = hour[inside] * len(found) + place[inside]
-        for at, counts in _counts(_taken(_folded(columns), inside), group).items():
+        for at, counts in _counts(_taken(_folded(columns), inside), group, tolerance).items():
             counted[_start(first + at // len(found)), found[at % len(found)]] = counts
     return counted
 
@@ -177,7 +182,7 @@ def _folded(columns: _Columns) -> _Columns:
     return replace(columns, fine=np.where(columns.fine < 0, NO_SCORE, columns.fine // width * width))
 
 
-def _counts(columns: _Columns, group: Ints) -> dict[int, Counts]:
+def _counts(columns: _Columns, group: Ints, tolerance: Tolerance | None) -> dict[int, Counts]:
     """Counts of each group, all but those of inputs."""
     n = np.bincount(group)
     n_with_actor = np.bincount(group[columns.has_actor], minlength=len(n)).tolist()
@@ -188,7 +193,7 @@ def _counts(columns: _Columns, group: Ints) -> dict[int, Counts]:
     for at, joint in _joints(columns, group):
         counted[at].joint = joint
     if columns.is_number.any():
-        for at, numbers in _numbers(columns, group):
+        for at, numbers in _numbers(columns, group, tolerance):
             counted[at].numbers = numbers
     for name, bins in columns.bins.items():
         is_known = bins != NO_BIN
@@ -228,7 +233,7 @@ def _joints(columns: _Columns, group: Ints) -> Iterator[tuple[int, Joint]]:
         yield at, Joint(columns.words, label[part], truth[part], fine[part], n[part], sums[:, part])
 
 
-def _numbers(columns: _Columns, group: Ints) -> Iterator[tuple[int, NumberCounts]]:
+def _numbers(columns: _Columns, group: Ints, tolerance: Tolerance | None) -> Iterator[tuple[int, NumberCounts]]:
     """All but the histograms, for the groups that have numbers."""
     n = np.bincount(group[columns.is_number])
     n_right = np.bincount(group[columns.is_within], minlength=len(n)).tolist()
@@ -239,7 +244,10 @@ def _numbers(columns: _Columns, group: Ints) -> Iterator[tuple[int, NumberCounts
     known = dict(zip(found.tolist(), zip(n_truth.tolist(), *sums.tolist(), strict=True), strict=True))
     for at in np.flatnonzero(n).tolist():
         truths, error_, abs_, squares = known.get(at, (0, 0.0, 0.0, 0.0))
-        yield at, NumberCounts(int(n[at]), truths, n_right[at], error_, abs_, squares)
+        numbers = NumberCounts(n=int(n[at]), n_truth=truths, sum_error=error_, sum_abs=abs_, sum_squares=squares)
+        if tolerance is not None and truths:
+            numbers.n_judged, numbers.n_right = {tolerance.name: truths}, {tolerance.name: n_right[at]}
+        yield at, numbers
 
 
 def _histograms(group: Ints, values: Ints) -> Iterator[tuple[int, dict[int, int]]]:

@@ -18,14 +18,15 @@ Histogram = dict[int, int]
 class NumberCounts:
     """Predictions whose answer is a number, and how far from the truth they were, in the number's own unit.
 
-    n_truth: truth arrived. n_right: within the feature's tolerance; 0 where it has none. sum_error: of answer
-    - truth; sum_abs, sum_squares: of the same. abs_hist: log-histogram of |error|; pct_hist: of |error| / |truth|
-    where truth is not 0.
+    n_truth: truth arrived. n_judged: of those, held against a tolerance, by its name: hours whose rows are gone
+    keep the one they were counted with. n_right: within it. sum_error: of answer - truth; sum_abs, sum_squares:
+    of the same. abs_hist: log-histogram of |error|; pct_hist: of |error| / |truth| where truth is not 0.
     """
 
     n: int = 0
     n_truth: int = 0
-    n_right: int = 0
+    n_judged: dict[str, int] = field(default_factory=dict)
+    n_right: dict[str, int] = field(default_factory=dict)
     sum_error: float = 0.0
     sum_abs: float = 0.0
     sum_squares: float = 0.0
@@ -34,7 +35,8 @@ class NumberCounts:
 
 
 HISTOGRAMS = ("abs_hist", "pct_hist")
-NUMBERS = tuple(each.name for each in fields(NumberCounts) if each.name not in HISTOGRAMS)
+BY_TOLERANCE = ("n_judged", "n_right")
+NUMBERS = tuple(each.name for each in fields(NumberCounts) if each.name not in HISTOGRAMS + BY_TOLERANCE)
 
 
 @dataclass(slots=True)
@@ -66,6 +68,7 @@ class Counts:
     def to_json(self) -> dict[str, Any]:
         numbers = {name: getattr(self.numbers, name) for name in NUMBERS}
         numbers |= {name: histograms.to_json(getattr(self.numbers, name)) for name in HISTOGRAMS}
+        numbers |= {name: dict(sorted(getattr(self.numbers, name).items())) for name in BY_TOLERANCE}
         return {
             "n": self.n,
             "n_with_actor": self.n_with_actor,
@@ -148,6 +151,8 @@ def _numbers_from_json(stored: Mapping[str, Any] | None) -> NumberCounts:
         return NumberCounts()
     numbers = NumberCounts(**{name: stored[name] for name in NUMBERS})
     numbers.abs_hist, numbers.pct_hist = (histograms.from_json(stored[name]) for name in HISTOGRAMS)
+    if "n_judged" in stored:  # else nobody remembers with which tolerance: counted by an earlier version of ours
+        numbers.n_judged, numbers.n_right = (dict(stored[name]) for name in BY_TOLERANCE)
     return numbers
 
 
@@ -172,6 +177,8 @@ def _add_numbers(into: NumberCounts, more: NumberCounts) -> None:
         setattr(into, name, getattr(into, name) + getattr(more, name))
     _add_all(into.abs_hist, more.abs_hist)
     _add_all(into.pct_hist, more.pct_hist)
+    _add_all(into.n_judged, more.n_judged)
+    _add_all(into.n_right, more.n_right)
 
 
 def _add_histograms(into: dict[str, Histogram], more: Mapping[str, Histogram]) -> None:

@@ -14,6 +14,7 @@ DAY_QUANTILE = 0.99
 MOST_LUCK = 0.3  # no distance is shown that luck alone may have made so large
 Z99 = 2.326  # luck alone reaches the smallest distance in 1 of 100 windows at most
 HALF = 0.5
+MOST_DAYS = 60  # of the reference, compared with one another: 1,770 pairs
 BITS = 8 * math.log(2)
 PRIOR_ITEMS = 5.0  # what the score as sent counts beside judged predictions, as in the forecast of reviews
 Z95 = 1.96
@@ -99,11 +100,18 @@ def _unlucky(n_bins: int) -> float:
 def day_threshold(days: Iterable[Distribution]) -> float | None:
     """The 99th percentile of the distance between single days of the reference, linear between the nearest two.
 
-    None with fewer than two days. Small days are far apart by luck, which makes it larger: less drifts, not more.
+    Of more than 60 days 60, evenly spread. None with fewer than two days. Small days are far apart by luck, which
+    makes it larger: less drifts, not more.
     """
-    known = [day for day in days if sum(day.values())]
+    known = _spread([day for day in days if sum(day.values())])
     distances = [distance for a, b in combinations(known, 2) if (distance := js_distance(a, b)) is not None]
     return float(np.quantile(distances, DAY_QUANTILE)) if distances else None
+
+
+def _spread(days: Sequence[Distribution]) -> Sequence[Distribution]:
+    if len(days) <= MOST_DAYS:
+        return days
+    return [days[at * (len(days) - 1) // (MOST_DAYS - 1)] for at in range(MOST_DAYS)]
 
 
 def drift_of(current: Distribution, reference_days: Sequence[Distribution]) -> Drift:

@@ -64,6 +64,11 @@ def text_of(value: Any) -> str:
     return text[:MOST_CHARACTERS]
 
 
+def short(value: Any) -> Any:
+    """The same to all of the above, and never larger than a short text: what need not be kept whole."""
+    return value if value is None or isinstance(value, int | float) else text_of(value)
+
+
 def _categories(values: Sequence[Any], place: Mapping[str, int]) -> Ints:
     def bin_of(value: Any) -> int:
         return MISSING if value is None else place.get(text_of(value), UNSEEN)

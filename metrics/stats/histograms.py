@@ -4,6 +4,7 @@ In Python a histogram is a dict bin -> count with whole-number bins; in JSON, wh
 """
 
 import math
+import sys
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -63,7 +64,7 @@ def percentile(hist: Mapping[int, int], q: float) -> float | None:
     the bin whose relative distance to both its ends is the same; 0.0 for values <= 0. No values -> None.
     The relative error is at most (gamma - 1) / (gamma + 1) = 2 %, reached at the ends of a bin.
     (statistics.md §6 says 1 %; that would take gamma = 1.01 / 0.99.) Raises ValueError for q outside [0, 1].
-    Not valid outside 1e-300 to 1e300.
+    Not valid outside 1e-300 to 1e300; never more than the largest float.
     """
     if not 0 <= q <= 1:
         raise ValueError(f"q must lie between 0 and 1, not {q}")
@@ -73,8 +74,15 @@ def percentile(hist: Mapping[int, int], q: float) -> float | None:
     for bin_ in sorted(hist):
         seen += hist[bin_]
         if seen >= rank:
-            return 0.0 if bin_ == ZERO_BIN else 2 * GAMMA**bin_ / (GAMMA + 1)
+            return 0.0 if bin_ == ZERO_BIN else _middle(bin_)
     return None
+
+
+def _middle(bin_: int) -> float:
+    try:
+        return min(2 * GAMMA**bin_ / (GAMMA + 1), sys.float_info.max)
+    except OverflowError:
+        return sys.float_info.max
 
 
 def to_json(hist: Mapping[int, int]) -> list[list[int]]:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from metrics.reports import Figure
 from metrics.stats import histograms
+from metrics.stats.counting import Tolerance
 from metrics.stats.counts import NumberCounts
 from metrics.stats.figures import around
 from metrics.stats.intervals import DEFAULT_N_STAR, anytime_multiplier, no_data, still_needed, wilson
@@ -12,15 +13,18 @@ from metrics.stats.intervals import DEFAULT_N_STAR, anytime_multiplier, no_data,
 NAMES = ("mae", "median_ape", "bias")
 NO_TRUTH = "no truth has arrived yet"
 NO_TOLERANCE = "no tolerance is set for this feature, so no number is right or wrong"
+OTHER_TOLERANCE = "every known truth was counted before the tolerance of now was set"
 ALL_ZERO = "every known truth is 0, of which nothing is a share"
 
 
 def estimate_numbers(
-    numbers: NumberCounts, *, has_tolerance: bool, n_star: int = DEFAULT_N_STAR
+    numbers: NumberCounts, *, tolerance: Tolerance | None, n_star: int = DEFAULT_N_STAR
 ) -> dict[str, Figure]:
     """accuracy, mae, median_ape and bias of all predictions whose true number is known.
 
-    accuracy: share within the feature's tolerance, Wilson. mae: mean |answer - truth|, and bias: mean (answer -
+    accuracy: share within the feature's tolerance, Wilson; of those that were held against this tolerance alone,
+    for what was counted with another one cannot be judged anew once its rows are removed.
+    mae: mean |answer - truth|, and bias: mean (answer -
     truth), both in the number's unit, with a normal interval from the sums. median_ape: median |answer - truth|
     / |truth|, 0.1 is 10 %, exact to the 2 % of a log-histogram, with its order-statistic interval; truths of 0
     are left out of it. Each with its anytime twin at b(truths). No truth, or no tolerance: no_data with a reason.
@@ -30,18 +34,20 @@ def estimate_numbers(
     if not numbers.n_truth:
         return dict.fromkeys(("accuracy", *NAMES), no_data(NO_TRUTH, ""))
     return {
-        "accuracy": _within(numbers, n_star) if has_tolerance else no_data(NO_TOLERANCE, "wilson"),
+        "accuracy": _within(numbers, tolerance, n_star) if tolerance else no_data(NO_TOLERANCE, "wilson"),
         "mae": _mean(numbers, numbers.sum_abs, least=0.0, n_star=n_star),
         "median_ape": median(numbers.pct_hist, n_star=n_star) if numbers.pct_hist else no_data(ALL_ZERO, "order"),
         "bias": _mean(numbers, numbers.sum_error, least=-math.inf, n_star=n_star),
     }
 
 
-def _within(numbers: NumberCounts, n_star: int) -> Figure:
-    n = numbers.n_truth
-    low, high = wilson(numbers.n_right, n)
-    wide_low, wide_high = wilson(numbers.n_right, n, z=anytime_multiplier(n, n_star))
-    return _stated(numbers.n_right / n, (low, high, wide_low, wide_high), n=n, method="wilson")
+def _within(numbers: NumberCounts, tolerance: Tolerance, n_star: int) -> Figure:
+    n, n_right = numbers.n_judged.get(tolerance.name, 0), numbers.n_right.get(tolerance.name, 0)
+    if not n:
+        return no_data(OTHER_TOLERANCE, "wilson")
+    low, high = wilson(n_right, n)
+    wide_low, wide_high = wilson(n_right, n, z=anytime_multiplier(n, n_star))
+    return _stated(n_right / n, (low, high, wide_low, wide_high), n=n, method="wilson")
 
 
 def _mean(numbers: NumberCounts, summed: float, *, least: float, n_star: int) -> Figure:

@@ -1,6 +1,8 @@
 """Figures from truth that arrived by itself: statistics.md §4, for labels."""
 
-from collections.abc import Mapping, Sequence
+import math
+from collections import defaultdict
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
@@ -13,6 +15,7 @@ from metrics.stats.intervals import (
     top_figures,
     wilson,
 )
+from metrics.stats.labels import OTHER_LABELS, named_labels
 
 METHOD = "wilson"
 N_BINS = 20
@@ -58,11 +61,10 @@ def estimate_observed(
     if any(count < 0 for count in confusion.values()):
         raise ValueError("counts must not be negative")
     n = sum(confusion.values())
-    seen = {label for pair in confusion for label in pair}
-    seen |= set() if positive_label is None else {positive_label}
-    all_labels = [*dict.fromkeys([*labels, *sorted(seen)])]
+    own_labels, has_others = _own_labels(confusion, labels, positive_label)
     right = sum(count for (label, truth), count in confusion.items() if label == truth)
-    per_label = {label: _label_figures(confusion, label, n, n_star) for label in all_labels}
+    table = _merged(confusion, {*own_labels}) if has_others else confusion
+    per_label = {label: _label_figures(table, label, n, n_star) for label in own_labels}
     return ObservedEstimate(
         population=population,
         counted=n,
@@ -72,10 +74,30 @@ def estimate_observed(
             **top_figures(per_label, positive_label, METHOD),
         },
         per_label=per_label,
-        confusion=_table(confusion, all_labels) if n else None,
+        confusion=_table(table, [*own_labels, *[OTHER_LABELS] * has_others]) if n else None,
         calibration=_calibration(score_bins),
         reason="" if n else "no truth has arrived yet",
     )
+
+
+def _own_labels(
+    confusion: Mapping[tuple[str, str], int], labels: Sequence[str], positive_label: str | None
+) -> tuple[list[str], bool]:
+    weights: defaultdict[str, float] = defaultdict(float)
+    for pair, count in confusion.items():
+        for label in pair:
+            weights[label] += count
+    if positive_label is not None:
+        weights[positive_label] = math.inf
+    return named_labels(weights, first=labels)
+
+
+def _merged(confusion: Mapping[tuple[str, str], int], own: Set[str]) -> dict[tuple[str, str], int]:
+    """The same with one place for all labels that have none of their own."""
+    merged: defaultdict[tuple[str, str], int] = defaultdict(int)
+    for (label, truth), count in confusion.items():
+        merged[label if label in own else OTHER_LABELS, truth if truth in own else OTHER_LABELS] += count
+    return dict(merged)
 
 
 def _label_figures(confusion: Mapping[tuple[str, str], int], label: str, n: int, n_star: int) -> dict[str, Figure]:

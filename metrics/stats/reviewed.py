@@ -70,8 +70,9 @@ def estimate_reviewed(
     """How good a model is on a population of which a probability sample was reviewed.
 
     population: covered cohorts only, as counts and score sums per (label, score bin). items: all counted
-    items, in any order. labels: those of the version; others that occur are added behind. positive_label: the
-    class that the top precision, recall and F1 speak of. n_star: the policy's target count.
+    items, in any order. labels: those of the version; others that occur are added behind, all but the 50 most
+    frequent as "other labels" in the table and without figures of their own. positive_label: the class that the
+    top precision, recall and F1 speak of. n_star: the policy's target count.
     share_with_actor: share of the population that names its actor; over 0.5 the variance is clustered.
     Nothing counted, or nothing in a metric's domain: that figure is no_data with a reason, not 0 or NaN.
     Raises ValueError for an unknown verdict or p outside (0, 1]. Not for targeted, gold or audit items, nor
@@ -82,7 +83,9 @@ def estimate_reviewed(
         population, items, labels=labels, positive_label=positive_label, is_clustered=share_with_actor > 0.5
     )
     accuracy, variance = _accuracy(sample, n_star)
-    per_label = {label: _label_figures(sample, label, n_star) for label in sample.labels}
+    per_label = {
+        label: _label_figures(sample, at, n_star) for at, label in enumerate(sample.labels) if at != sample.other
+    }
     undecided = _share_undecided(items)
     return ReviewedEstimate(
         population=sample.n_population,
@@ -128,11 +131,11 @@ def _accuracy(sample: JudgedSample, n_star: int) -> tuple[Figure, float | None]:
     return _figure(sample, value=value, variance=variance, n_dom=n, n_star=n_star), variance
 
 
-def _label_figures(sample: JudgedSample, label: str, n_star: int) -> dict[str, Figure]:
+def _label_figures(sample: JudgedSample, at: int, n_star: int) -> dict[str, Figure]:
     """precision, recall and f1 of one label: a part over a whole, each a sum of tp, fp and fn."""
     if sample.empty_reason:
         return {name: no_data(sample.empty_reason, sample.method) for name in ("precision", "recall", "f1")}
-    at = sample.labels.index(label)
+    label = sample.labels[at]
     is_predicted = sample.items.predicted == at
     is_missed = ~is_predicted & (sample.true == at)
     is_true = is_missed | (is_predicted & (sample.right > 0))
@@ -187,7 +190,10 @@ def _bounds(accuracy: float | None, undecided: float | None) -> tuple[float, flo
 
 
 def _confusion(sample: JudgedSample) -> Confusion:
-    """The difference estimator cell by cell, so that the table and the figures per label cannot disagree."""
+    """The difference estimator cell by cell, so that the table and the figures per label cannot disagree.
+
+    Where the rare labels share a row, one of them taken for another stands on the diagonal: no label of its own.
+    """
     n_labels, items = len(sample.labels), sample.items
 
     def forecast(rows: Rows) -> npt.NDArray[np.float64]:
@@ -196,7 +202,8 @@ def _confusion(sample: JudgedSample) -> Confusion:
         return np.diag(right) + wrong[:, None] * sample.truth_shares
 
     judged = np.diag(np.bincount(items.predicted, items.weight * sample.right, n_labels))
-    miss = np.flatnonzero((sample.true >= 0) & (sample.true != items.predicted))
+    is_miss = (sample.true != items.predicted) | ((sample.true == sample.other) & (sample.right < 1))
+    miss = np.flatnonzero((sample.true >= 0) & is_miss)
     np.add.at(judged, (items.predicted[miss], sample.true[miss]), items.weight[miss] * (1 - sample.right[miss]))
     totals = forecast(sample.cells) + sample.scale * (judged - forecast(items))
     return Confusion(sample.labels, np.clip(totals / sample.n_population, 0, 1).tolist(), is_share=True)

@@ -1,6 +1,7 @@
 """A probability sample with its judgments, and what could be forecast without them (statistics.md §2)."""
 
 import math
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -8,6 +9,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from metrics.stats.labels import OTHER_LABELS, named_labels
 from reviews.draw import RIGHT_VALUE, calibrate
 
 Cell: TypeAlias = tuple[str, int | None]  # predicted label, score bin (None: no score was sent)
@@ -56,12 +58,14 @@ class JudgedSample:
     """What all metrics share. right, true, p, cluster run over the decided items, as `items` does.
 
     stretch: by how much each decided item stands for undecided ones too, >= 1: 1 / the share that was decided.
+    other: place of the labels too rare to be told apart, the last one; -1 where there are none.
     true: place of the true label, -1 when not known. truth_shares: (predicted, true), what a wrong answer is
     forecast to be in truth. cluster: number of the group whose errors may hang together.
     empty_reason: why nothing can be estimated at all; the arrays are then not to be used.
     """
 
     labels: list[str]
+    other: int
     n_population: int
     n_counted: int
     stretch: float
@@ -117,9 +121,7 @@ def judged_sample(
     decided = [item for item in items if item.verdict != CANNOT_JUDGE]
     declared = [*dict.fromkeys(labels)]
     truths = [_true_label(item, declared) for item in decided]
-    seen = {label for label, _ in population} | {item.label for item in decided}
-    seen |= {label for label in [*truths, positive_label] if label is not None}
-    place = {label: at for at, label in enumerate([*declared, *sorted(seen - {*declared})])}
+    place, names, other = _places(population, decided, truths, declared, positive_label)
 
     n_population = sum(count for count, _ in population.values())
     n_without_score = sum(count for (_, bin_), (count, _) in population.items() if bin_ is None)
@@ -138,7 +140,8 @@ def judged_sample(
     weight = math.fsum(1 / item.p for item in items)
     item_rows = rows([(item.label, item.bin) for item in decided], 1 / p)
     return JudgedSample(
-        labels=[*place],
+        labels=names,
+        other=other,
         n_population=n_population,
         n_counted=len(items),
         stretch=weight / math.fsum(1 / item.p for item in decided) if decided else 1.0,
@@ -150,8 +153,33 @@ def judged_sample(
         true=true,
         p=p,
         cluster=_clusters(decided, is_clustered),
-        truth_shares=_truth_shares(item_rows, right, true, n_labels=len(place), is_binary=len(declared) == 2),
+        truth_shares=_truth_shares(item_rows, right, true, n_labels=len(names), is_binary=len(declared) == 2),
     )
+
+
+def _places(
+    population: Population,
+    decided: Sequence[CountedItem],
+    truths: Sequence[str | None],
+    declared: Sequence[str],
+    positive_label: str | None,
+) -> tuple[dict[str, int], list[str], int]:
+    """The place of every label that occurs, the labels' names by place, and the place of the rare ones or -1."""
+    weights: defaultdict[str, float] = defaultdict(float)
+    for (label, _), (count, _) in population.items():
+        weights[label] += count
+    for item, truth in zip(decided, truths, strict=True):
+        weights[item.label] += 0  # its cell may be missing from the population
+        if truth is not None and truth != item.label:
+            weights[truth] += 1 / item.p
+    if positive_label is not None:
+        weights[positive_label] = math.inf
+    names, has_others = named_labels(weights, first=declared)
+    place = {label: at for at, label in enumerate(names)}
+    if not has_others:
+        return place, names, -1
+    other = len(names)
+    return dict.fromkeys(weights, other) | place, [*names, OTHER_LABELS], other
 
 
 def _true_label(item: CountedItem, declared: Sequence[str]) -> str | None:

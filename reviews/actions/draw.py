@@ -425,6 +425,7 @@ def _judged(version: int) -> list[JudgedItem]:
     counted = [
         (verdict, label, score, truth, inclusion_probability(t, w))
         for day, cohort in cohorts.items()
+        if day in caps  # without it nothing tells how far the day was drawn
         for t in [threshold((k for k, _, state, *_ in cohort if state != ReviewItem.State.FINAL), caps[day])]
         for k, w, state, verdict, truth, label, score in cohort
         if state == ReviewItem.State.FINAL and label is not None and is_counted(k, t)

@@ -6,7 +6,7 @@ from django.db import transaction
 
 from feedback.actions.jobs import enter_job
 from feedback.models import Feature, User
-from reviews.models import Export
+from reviews.models import Export, ExportPart
 
 State = Export.State
 
@@ -18,20 +18,30 @@ def ask_export(*, feature: Feature, person: User, format: str, kind: str = "judg
     Replay, and two at once: one of the same kind that is not finished yet is answered with (a unique key).
     """
     wanted = {"person": person, "feature": feature, "kind": kind, "format": format}
-    Export.objects.bulk_create([Export(**wanted, created_at=now)], ignore_conflicts=True)
-    export = Export.objects.unfinished().select_related("feature").get(**wanted)
+    export: Export | None = None
+    while export is None:  # the one that was there can end between the insert and the read
+        Export.objects.bulk_create([Export(**wanted, created_at=now)], ignore_conflicts=True)
+        export = Export.objects.unfinished().select_related("feature").filter(**wanted).first()
     enter_job("export", str(export.pk), run_after=now, now=now)
     return export
 
 
+@transaction.atomic
 def cancel_export(*, export_id: int, now: datetime) -> bool:
-    """Stop writing it: the worker looks before each ten thousand rows. False: it was finished (or a replay)."""
+    """Stop writing it, and remove what is written. False: it was finished (or a replay).
+
+    Race: the worker looks after each row group, and then removes what it has added since.
+    """
     waiting = Export.objects.unfinished().filter(pk=export_id)
-    return bool(waiting.update(state=State.CANCELLED, finished_at=now))
+    if not waiting.update(state=State.CANCELLED, finished_at=now):
+        return False
+    ExportPart.objects.filter(export=export_id).delete()
+    return True
 
 
 def clear_exports(*, now: datetime) -> int:
-    """Remove files that were asked for more than a day ago. Says how many."""
-    outdated = list(Export.objects.outdated(now).values_list("pk", flat=True))
+    """Remove files asked for more than a day ago, and those that tell what was erased since. Says how many."""
+    outdated = set(Export.objects.outdated(now).values_list("pk", flat=True))
+    outdated |= set(Export.objects.telling_forgotten().values_list("pk", flat=True))
     Export.objects.filter(pk__in=outdated).delete()
     return len(outdated)

@@ -13,10 +13,11 @@ from reviews.actions.leases import active_seconds, is_held, locked
 from reviews.actions.policies import rubric_of
 from reviews.actions.settling import is_settled_with_others, settle, unsettle
 from reviews.errors import LeaseLost, Refused
-from reviews.models import Assignment, Draft, Exclusion, Judgment
+from reviews.models import Assignment, BlindAnswer, Draft, Exclusion, Judgment, ReviewItem
 
 UNDO_WITHIN = timedelta(minutes=10)
 State = Assignment.State
+KEY_USED = "This key named an earlier answer to the case, which was withdrawn. Send this one with a new key."
 KEPT_AS_DRAFT = "Somebody else has this case now. Your answer was not counted; it is kept as a draft."
 
 
@@ -34,15 +35,18 @@ def submit(
     """Store a judgment; the item is settled in the same transaction.
 
     A late answer counts while nobody else has taken the case. Replay: the same idempotency key answers with
-    the judgment that is stored. Raises LeaseLost when the case is another's, or judged already; Refused
-    (field -> messages) when the answer is not right. Race: the assignment's row is locked, the second waits.
+    the judgment that is stored, while it stands. Raises LeaseLost when the case is another's, or judged already;
+    Refused (field -> messages) when the answer is not right, or its key was that of an answer withdrawn since.
+    Race: the assignment's row is locked, the second waits.
     """
     assignment = locked(assignment_id)
     given = list(Judgment.objects.filter(assignment=assignment).order_by("revision"))
-    for stored in given:
-        if (stored.reviewer_id, stored.idempotency_key) == (reviewer.pk, idempotency_key):
-            return stored
+    same = next((each for each in given if each.idempotency_key == idempotency_key), None)
+    if same and _is_judged_by(assignment, reviewer) and same.reviewer_id == reviewer.pk:
+        return same
     _check_may_submit(assignment, reviewer, token)
+    if same:  # of an answer that was withdrawn since, by whomever
+        raise Refused({"idempotency_key": [KEY_USED]})
     if assignment.is_blind and assignment.lane not in DECIDED and not assignment.own_answer:
         raise Refused({"own_answer": ["Give your own answer first. Then comes what the model answered."]})
     numbered = {"revision": len(given) + 1, "idempotency_key": idempotency_key, "is_simulated": is_simulated}
@@ -97,6 +101,11 @@ def submit_and_claim(
         raise LeaseLost(KEPT_AS_DRAFT) from None
 
 
+def _is_judged_by(assignment: Assignment, reviewer: User) -> bool:
+    """Theirs, and not withdrawn."""
+    return assignment.reviewer_id == reviewer.pk and assignment.state in {State.SUBMITTED, State.VOID}
+
+
 def _is_answered_by(reviewer: User, assignment_id: int) -> bool:
     return Assignment.objects.submitted_by(reviewer).filter(pk=assignment_id).exists()
 
@@ -147,8 +156,8 @@ def _next_revision(assignment: Assignment) -> int:
 def give_own_answer(*, assignment_id: int, token: str, reviewer: User, own_answer: str) -> Assignment:
     """Blind mode, first step: what the reviewer would answer; only then is the model's answer shown.
 
-    The first one stays: given again, it is not changed. Raises LeaseLost, and Refused for an answer that is
-    none.
+    The first one stays: given again, it is not changed, nor after the case was given back. Raises LeaseLost,
+    and Refused for an answer that is none.
     """
     assignment = locked(assignment_id)
     if not is_held(assignment, reviewer, token):
@@ -156,6 +165,7 @@ def give_own_answer(*, assignment_id: int, token: str, reviewer: User, own_answe
     if assignment.is_blind and not assignment.own_answer:
         assignment.own_answer = checked_own_answer(own_answer, assignment.item)
         Assignment.objects.filter(pk=assignment.pk).update(own_answer=assignment.own_answer)
+        BlindAnswer.objects.create(item=assignment.item, reviewer=reviewer, answer=assignment.own_answer)
     return assignment
 
 
@@ -165,6 +175,7 @@ def undo(*, judgment_id: int, reviewer: User, now: datetime) -> Assignment:
 
     The old revision stays. Replay: the case, as it is leased. Raises Refused for another's judgment, an
     older one, one that is not the latest, or one by which the item was settled together with somebody else's.
+    Race: an opinion given at this moment waits, or is seen.
     """
     judgment, assignment = _own(judgment_id, reviewer)
     key = f"undo {judgment.pk}"
@@ -184,11 +195,8 @@ def undo(*, judgment_id: int, reviewer: User, now: datetime) -> Assignment:
         created_at=now,
     )
     unsettle(assignment)
-    own_answer = assignment.own_answer
     if not lease_to(assignment, reviewer=reviewer, now=now):
         raise Refused({"": ["You hold two cases already. Finish one of them, or give it back."]})
-    assignment.own_answer = own_answer  # they have seen the model's answer: it cannot be given blind again
-    Assignment.objects.filter(pk=assignment.pk).update(own_answer=own_answer)
     return assignment
 
 
@@ -199,13 +207,15 @@ def revise(
     """Put another answer in the place of one's own of the last 10 minutes: the next revision, the old one stays.
 
     Replay: the same idempotency key answers with the revision that is stored. Raises Refused as undo does,
-    and for an answer that is not right.
+    for a key of an answer that is another's or was withdrawn, and for an answer that is not right.
     """
     judgment, assignment = _own(judgment_id, reviewer)
-    stored = Judgment.objects.filter(assignment=assignment, idempotency_key=idempotency_key).first()
-    if stored is not None:
-        return stored
+    same = Judgment.objects.filter(assignment=assignment, idempotency_key=idempotency_key).first()
+    if same and _is_judged_by(assignment, reviewer) and same.reviewer_id == reviewer.pk:
+        return same
     _check_may_change(judgment, assignment, reviewer, now)
+    if same:
+        raise Refused({"idempotency_key": [KEY_USED]})
     numbered = {"revision": judgment.revision + 1, "idempotency_key": idempotency_key}
     revised = _store(assignment, reviewer, answer, now, is_simulated=judgment.is_simulated, **numbered)
     settle(assignment, revised, now=now)
@@ -213,10 +223,17 @@ def revise(
 
 
 def _own(judgment_id: int, reviewer: User) -> tuple[Judgment, Assignment]:
+    """One's own judgment, and its assignment as it stands.
+
+    Race: an opinion that is given at this moment settles the item; its row makes the two wait for each other.
+    """
     judgment = Judgment.objects.filter(pk=judgment_id, reviewer=reviewer).first()
     if judgment is None:
         raise Refused({"": ["This judgment is not yours."]})
-    return judgment, locked(judgment.assignment_id)
+    assignment = locked(judgment.assignment_id)
+    items = ReviewItem.objects.select_for_update(no_key=True).filter(pk=assignment.item_id)
+    assignment.item.state = items.values_list("state", flat=True).get()  # what was read with it may be older
+    return judgment, assignment
 
 
 def _check_may_change(judgment: Judgment, assignment: Assignment, reviewer: User, now: datetime) -> None:

@@ -10,6 +10,7 @@ from django.db.models import Count, Max, Sum
 
 from feedback.models import Feature, ModelVersion
 from reviews.agreement import MIN_ITEMS, Agreement, gold_accuracy
+from reviews.anchoring import anchoring_of
 from reviews.disagreements import Shared, disagreements_of
 from reviews.models import Assignment, GoldReference, Judgment, Reliability
 from reviews.reliability_reading import ReviewerFigures, accuracy_without_error_of, reliability_of
@@ -73,6 +74,7 @@ def _figures(feature: Feature) -> dict[str, Any]:
         "alpha": asdict(found.alpha),
         "pairs": [asdict(pair) for pair in found.pairs],
         "confusion_reason": found.confusion_reason,
+        "anchoring": asdict(anchoring_of(feature)),
         "labels": [asdict(each) for each in apart.labels],
         "reasons": [asdict(each) for each in apart.reasons],
         "reviewers": [

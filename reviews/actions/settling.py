@@ -10,6 +10,7 @@ from reviews.draw import audit_luck
 from reviews.models import Assignment, Judgment, ReviewItem
 
 State, Lane = ReviewItem.State, Assignment.Lane
+NO_AUDIT = "The two disagree now: there is something to decide."
 THIRD = 3  # the ordinal of an adjudication or audit, after two opinions
 
 
@@ -95,8 +96,11 @@ def _maybe_audit(assignment: Assignment) -> None:
 
 
 def _open_third(assignment: Assignment, lane: str) -> None:
-    """Of an item that came here before, the one that is there serves on."""
+    """Of an item that came here before, the one that is there serves on; but an audit decides nothing."""
     there = Assignment.objects.filter(item=assignment.item_id, ordinal=THIRD).exclude(state=Assignment.State.VOID)
+    if lane == Lane.ADJUDICATION:
+        audits = there.filter(lane=Lane.AUDIT, state=Assignment.State.OPEN)
+        audits.update(state=Assignment.State.VOID, void_reason=NO_AUDIT)
     if not there.exists():
         Assignment.objects.create(
             feature=assignment.feature,

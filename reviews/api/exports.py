@@ -103,7 +103,8 @@ class OneExport(ReviewView):
         return Response(shown(export_of(own_export(request, pk))))
 
     @extend_schema(
-        responses=ExportShape, examples=example({**AN_EXPORT, "state": Export.State.CANCELLED}, of_answer=True)
+        responses={200: ExportShape},
+        examples=example({**AN_EXPORT, "state": Export.State.CANCELLED}, of_answer=True),
     )
     def delete(self, request: Request, pk: int) -> Response:
         exporting.cancel_export(export_id=own_export(request, pk).pk, now=timezone.now())

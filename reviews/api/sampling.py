@@ -52,8 +52,8 @@ def sampling_of(features: Iterable[Feature]) -> dict[int, dict[str, Any]]:
 def set_sampling(
     *, feature: Feature, sent: Mapping[str, Any] | None, user: User | None, now: datetime
 ) -> SamplingPolicy | None:
-    """A new version of what was sent; nothing sent, or nothing new: None. Its errors are named sampling.*."""
-    if sent is None:
+    """A new version of what was sent; nothing sent, null or nothing new: None. Its errors are named sampling.*."""
+    if not sent:
         return None
     try:
         return change_policy(feature=feature, user=user, now=now, **sent)

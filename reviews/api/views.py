@@ -17,9 +17,9 @@ from feedback.models import Feature, User
 from feedback.policy import Policy, allow
 from reviews import reports
 from reviews.actions import desk as actions
-from reviews.desk_pages import assignments_for
+from reviews.desk_pages import assignments_for, judgments_of
 from reviews.errors import LeaseLost, Refused
-from reviews.models import Assignment, Judgment
+from reviews.models import Assignment
 
 REVIEWER = Policy("caller", scope=None)
 
@@ -362,7 +362,7 @@ class Revise(ReviewView):
     )
     def post(self, request: Request, pk: int) -> Response:
         person = person_of(request)
-        get_object_or_404(Judgment.objects.filter(reviewer=person), pk=pk)
+        get_object_or_404(judgments_of(person), pk=pk)
         judgment = actions.revise(
             judgment_id=pk, reviewer=person, now=timezone.now(), **entered_of(ReviseShape, request)
         )
@@ -376,6 +376,6 @@ class Undo(ReviewView):
     @extend_schema(request=None, responses=LeasedShape, examples=example(LEASED, of_answer=True))
     def post(self, request: Request, pk: int) -> Response:
         person, now = person_of(request), timezone.now()
-        get_object_or_404(Judgment.objects.filter(reviewer=person), pk=pk)
+        get_object_or_404(judgments_of(person), pk=pk)
         assignment = actions.undo(judgment_id=pk, reviewer=person, now=now)
         return Response(leased(assignment, reviewer=person, now=now))

@@ -453,6 +453,42 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name="BlindAnswer",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID"),
+                ),
+                (
+                    "item",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="reviews.reviewitem",
+                    ),
+                ),
+                (
+                    "reviewer",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
+                ("answer", models.CharField(max_length=200)),
+            ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(fields=("item", "reviewer"), name="reviews_blindanswer_once"),
+                    models.CheckConstraint(
+                        condition=models.Q(("answer", ""), _negated=True), name="reviews_blindanswer_is_not_empty"
+                    ),
+                    reviews.models.constraints.Unchanging(
+                        fields=("item", "reviewer", "answer"), name="reviews_blindanswer_the_first_one_stays"
+                    ),
+                ],
+            },
+        ),
+        migrations.CreateModel(
             name="ReviewerSkill",
             fields=[
                 (
@@ -558,6 +594,7 @@ class Migration(migrations.Migration):
                             ("writing", "Writing"),
                             ("done", "Done"),
                             ("cancelled", "Cancelled"),
+                            ("failed", "Too large"),
                         ],
                         default="waiting",
                         max_length=10,
@@ -567,6 +604,7 @@ class Migration(migrations.Migration):
                 ("n_written", models.PositiveBigIntegerField(default=0)),
                 ("run", models.CharField(blank=True, default="", max_length=32)),
                 ("n_bytes", models.PositiveBigIntegerField(default=0)),
+                ("n_forgotten", models.PositiveBigIntegerField(default=0)),
                 ("created_at", models.DateTimeField()),
                 ("finished_at", models.DateTimeField(null=True)),
             ],
@@ -792,6 +830,7 @@ class Migration(migrations.Migration):
                 ),
                 ("as_of", models.DateTimeField()),
                 ("n_judgments", models.PositiveBigIntegerField()),
+                ("n_void", models.PositiveBigIntegerField(default=0)),
                 ("n_shared", models.PositiveBigIntegerField()),
                 ("raw", models.FloatField(null=True)),
                 ("raw_low", models.FloatField(null=True)),

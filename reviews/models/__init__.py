@@ -3,6 +3,7 @@
 from reviews.models.assignments import (
     Assignment,
     AssignmentQuerySet,
+    BlindAnswer,
     ClaimWalk,
     Exclusion,
     ReviewerSkill,
@@ -16,6 +17,7 @@ from reviews.models.reliability import Reliability
 __all__ = [
     "Assignment",
     "AssignmentQuerySet",
+    "BlindAnswer",
     "ClaimWalk",
     "Draft",
     "DrawDay",

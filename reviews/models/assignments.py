@@ -214,6 +214,30 @@ class Exclusion(models.Model):
         return f"{self.reviewer}: {self.reason}"
 
 
+class BlindAnswer(models.Model):
+    """What this reviewer answered before they saw the model's answer to an item.
+
+    It outlives the lease: who gives the case back, or takes it back, cannot answer it blind again.
+    """
+
+    item = models.ForeignKey(ReviewItem, models.CASCADE, related_name="+", db_index=False)
+    reviewer = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
+    answer = models.CharField(max_length=200)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["item", "reviewer"], name="reviews_blindanswer_once"),
+            models.CheckConstraint(condition=~Q(answer=""), name="reviews_blindanswer_is_not_empty"),
+            Unchanging(
+                fields=["item", "reviewer", "answer"],
+                name="reviews_blindanswer_the_first_one_stays",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.reviewer}: {self.answer}"
+
+
 class ReviewerSkill(models.Model):
     """What a reviewer of a feature knows: a value of the segment that its policy names."""
 

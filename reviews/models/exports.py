@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Self
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 
 from feedback.models import Feature
 
@@ -24,6 +24,11 @@ class ExportQuerySet(models.QuerySet["Export"]):
 
     def outdated(self, now: datetime) -> Self:
         return self.filter(created_at__lt=now - KEPT)
+
+    def telling_forgotten(self) -> Self:
+        """Finished, and some of the rows in them were erased or purged since."""
+        finished = self.filter(kind=Export.Kind.PREDICTIONS, state=Export.State.DONE)
+        return finished.exclude(n_forgotten=F("feature__n_forgotten"))
 
 
 class Export(models.Model):
@@ -45,6 +50,7 @@ class Export(models.Model):
         WRITING = "writing", "Writing"
         DONE = "done", "Done"
         CANCELLED = "cancelled", "Cancelled"
+        FAILED = "failed", "Too large"
 
     person = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
     feature = models.ForeignKey(Feature, models.CASCADE, related_name="+")
@@ -57,6 +63,8 @@ class Export(models.Model):
     # Whose parts are the file: an attempt that was given up leaves others behind until the export is removed.
     run = models.CharField(max_length=32, default="", blank=True)
     n_bytes = models.PositiveBigIntegerField(default=0)
+    # The feature's n_forgotten when writing began: another one now, and the file tells what is no longer kept.
+    n_forgotten = models.PositiveBigIntegerField(default=0)
     created_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True)
 
@@ -85,6 +93,12 @@ class Export(models.Model):
 
     def __str__(self) -> str:
         return self.file_name
+
+    @property
+    def tells_forgotten(self) -> bool:
+        """As ExportQuerySet.telling_forgotten."""
+        is_file = self.kind == Export.Kind.PREDICTIONS and self.state == Export.State.DONE
+        return is_file and self.n_forgotten != self.feature.n_forgotten
 
     @property
     def file_name(self) -> str:

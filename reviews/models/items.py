@@ -102,9 +102,7 @@ class ReviewItem(models.Model):
             # What was decided since the last look of metrics.
             models.Index(fields=["feature", "final_at"], condition=Q(state="final"), name="reviewitem_final"),
             # What nobody is left to judge, oldest first, for the lead.
-            models.Index(
-                fields=["feature", "drawn_at"], condition=Q(state="needs_lead"), name="reviewitem_stuck"
-            ),
+            models.Index(fields=["feature", "drawn_at"], condition=Q(state="needs_lead"), name="reviewitem_stuck"),
         ]
 
     def __str__(self) -> str:

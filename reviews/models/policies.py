@@ -131,6 +131,8 @@ class RubricAgreement(models.Model):
     as_of = models.DateTimeField()
     # The feature's judgments then: another number of them, and these figures are due again.
     n_judgments = models.PositiveBigIntegerField()
+    # And its voided opinions: likewise.
+    n_void = models.PositiveBigIntegerField(default=0)
     # Items with two opinions under this rubric: what both figures are made of.
     n_shared = models.PositiveBigIntegerField()
     raw = models.FloatField(null=True)

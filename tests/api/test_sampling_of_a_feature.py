@@ -79,7 +79,7 @@ def test_what_is_wrong_is_named_and_nothing_of_the_change_is_made(service, featu
     assert (numbers(), Feature.objects.get().name) == ([], "Delay alert")
 
 
-@pytest.mark.parametrize("sent", [None, [], "uniform"])
+@pytest.mark.parametrize("sent", [[], "uniform"])
 def test_a_sampling_is_an_object(service, feature, sent):
     answer = service.patch(f"{FEATURES}delay-alert/", {"sampling": sent}, **JSON)
     assert answer.status_code == 400
@@ -108,3 +108,21 @@ def test_an_input_field_can_be_kept_from_reviewers(service, feature):
     fields = [{"name": "carrier", "label": "Carrier", "hint": "text"}, {"name": "key", "is_hidden": True}]
     answer = service.patch(f"{FEATURES}delay-alert/", {"input_fields": fields}, **JSON)
     assert answer.json()["input_fields"] == fields
+
+
+@pytest.mark.parametrize("sent", [None, {}])
+def test_null_and_nothing_are_no_change_and_start_no_sampling(service, feature, sent):
+    answer = service.patch(f"{FEATURES}delay-alert/", {"sampling": sent, "name": "Delays"}, **JSON)
+    assert (answer.status_code, answer.json()["sampling"], answer.json()["name"]) == (200, None, "Delays")
+    assert numbers() == []
+
+
+@pytest.mark.parametrize(
+    ("role", "may_steer", "may_all"),
+    [("owner", 200, 200), ("product", 200, 403), ("data_science", 200, 403), ("reviewer", 403, 403)],
+)
+def test_who_may_steer_on_the_page_may_by_rest_and_no_more(client_for, feature, role, may_steer, may_all):
+    browser = client_for(make_membership(feature=feature, role=role).user)
+    change = {"sampling": {"reviews_per_day": 7}}
+    for sent, expected in ((change, may_steer), ({**change, "name": "Mine"}, may_all), ({}, may_all)):
+        assert browser.patch(f"{FEATURES}delay-alert/", sent, **JSON).status_code == expected, sent

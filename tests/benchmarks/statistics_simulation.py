@@ -193,24 +193,37 @@ def logistic(x: np.ndarray) -> np.ndarray:
 
 def fitted(x: np.ndarray, positive: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, float]:
     """Intercepts of the negative and of the positive label, and the slope: reviews.draw.fit_calibration."""
-    columns, start = np.column_stack([~positive, positive, x]).astype(float), np.array([0.0, 0.0, 1.0])
+    label = positive.astype(int)
+    means = np.bincount(label, x, 2) / np.maximum(np.bincount(label, minlength=2), 1)
+    columns = np.column_stack([~positive, positive, x - means[label]]).astype(float)
+    line, reached, variance = _climbed(columns, right, np.append(means, 1.0))
+    _, of_flat, _ = _climbed(columns[:, :2], right, means)
+    slope = line[2] * float(logistic(np.array(reached + 0.5 * np.log(variance) - of_flat)))
+    levels, *_ = _climbed(columns[:, :2], right, means, slope * columns[:, 2])
+    return levels - slope * means, float(slope)
+
+
+def _climbed(
+    columns: np.ndarray, right: np.ndarray, start: np.ndarray, known: np.ndarray | float = 0.0
+) -> tuple[np.ndarray, float, float]:
+    """The likeliest coefficients, drawn towards the start; their likelihood; the last one's variance."""
 
     def likelihood(at: np.ndarray) -> float:
-        odds = columns @ at
+        odds = columns @ at + known
         return float((right * odds - np.logaddexp(0, odds)).sum() - 0.5 * ((at - start) ** 2).sum())
 
     at, reached = start, likelihood(start)
     for _ in range(NEWTON_STEPS):
-        chance = logistic(columns @ at)
+        chance = logistic(columns @ at + known)
         pull = columns.T @ (right - chance) - (at - start)
-        bend = (columns.T * (chance * (1 - chance))) @ columns + np.eye(3)
+        bend = (columns.T * (chance * (1 - chance))) @ columns + np.eye(len(start))
         step = np.linalg.solve(bend, pull)
         while np.abs(step).max() > 1e-9 and (found := likelihood(at + step)) < reached:
             step = step / 2
         if np.abs(step).max() <= 1e-9:
             break
         at, reached = at + step, found
-    return at[:2], float(at[2])
+    return at, reached, float(np.linalg.inv(bend)[-1, -1])
 
 
 def present_recall(world: World, items: Items) -> float:

@@ -155,6 +155,8 @@ BAD = {
     "long segment key": ({"segments": {"k" * 61: "v"}}, "invalid", "segments"),
     "long segment value": ({"segments": {"k": "v" * 201}}, "invalid", "segments"),
     "negative latency": ({"latency_ms": -1}, "invalid", "latency_ms"),
+    "latency of ages": ({"latency_ms": 1e16}, "invalid", "latency_ms"),
+    "memory beyond all": ({"rss_mb": 1.7976931348623157e308}, "invalid", "rss_mb"),
     "negative cpu": ({"cpu_ms": -1}, "invalid", "cpu_ms"),
     "negative memory": ({"rss_mb": -1}, "invalid", "rss_mb"),
     "trace": ({"trace": [{"name": "a", "ms": -1}]}, "invalid", "trace"),

@@ -109,4 +109,5 @@ def make_drift(version):
     make_reading(version, name="gate", **few)
     make_reading(version, kind="label", name="")
     promised = {"value": 0.88, "low": 0.85, "high": 0.91, "reference_value": 0.9, "source": "reviewed"}
+    promised |= {"reference_low": 0.87, "reference_high": 0.93}
     make_reading(version, kind="confidence", name="", **promised)

@@ -147,6 +147,6 @@ def test_two_rounds_opened_and_two_decisions_made_at_once_are_one(transactional_
 def test_two_checks_at_once_store_one_status(transactional_db):
     feature, people = make_team()
     make_agreed(feature, people)
-    writes = [prepare_checks(now=NOON) for _ in range(4)]
+    writes = [prepare_checks(feature=feature, now=NOON) for _ in range(4)]
     assert sorted(together(lambda write: write(), writes)) == [0, 0, 0, 1]
     assert ExpectationStatus.objects.count() == 1

@@ -222,6 +222,7 @@ def test_the_drift_page_says_it_in_a_sentence_and_ranks_the_inputs(client_for, d
     assert shown.index(">km") < shown.index(">sky") < shown.index(">gate")
     assert "Not compared, because of 9 predictions" in shown
     assert "an estimate, not measured" in shown
+    assert "7,000 predictions" in shown  # what the scores promised in the first days, with its own number
     assert "Distance in 2 weeks, 0.10, 0.30" in shown
 
 

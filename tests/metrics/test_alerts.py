@@ -10,7 +10,7 @@ from django.db import IntegrityError, transaction
 
 from feedback.models import Feature
 from metrics.actions import alerting, answering
-from metrics.models import Alert, AlertStep, ExpectationStatus, QualityWatch
+from metrics.models import Alert, AlertStep, Expectation, ExpectationStatus, QualityWatch
 from metrics.stats.alarm import LEARNED_FROM
 from reviews.models import ReviewItem
 from tests.factories import NOON, make_feature, make_membership, make_user, make_version
@@ -132,6 +132,32 @@ def test_whoever_clears_it_calls_the_new_state_normal(dropped, version):
     assert QualityWatch.objects.get().n_to_learn == 0
 
 
+def test_a_review_judged_anew_does_not_bring_back_what_a_person_cleared(dropped, version):
+    user = make_membership(make_user(), version.feature, "owner").user
+    answering.clear(alert_id=dropped.pk, words=WORDS, user=user, now=NOON + HOUR)
+    watch(NOON + 2 * HOUR)
+    first_bad(version).update(final_at=NOON + 3 * HOUR)
+    watch(NOON + 4 * HOUR)
+    assert Alert.objects.count() == 1
+
+
+def test_a_void_neither_ends_an_alert_nor_raises_it_twice(dropped, version):
+    item = first_bad(version)
+    verdict, truth = item.values_list("verdict", "truth").get()
+    item.update(state="open", verdict="", truth="", final_at=None)
+    watch(NOON + 4 * HOUR)
+    assert Alert.objects.raised().get() == dropped
+    item.update(state="final", verdict=verdict, truth=truth, final_at=NOON + 5 * HOUR)
+    watch(NOON + 6 * HOUR)
+    assert Alert.objects.get().cleared_at is None
+
+
+def first_bad(version):
+    """The first review of the day that dropped, as a query set."""
+    drawn = ReviewItem.objects.filter(version=version, cohort_on=(NOON - 5 * DAY).date())
+    return ReviewItem.objects.filter(pk=drawn.order_by("queue_key")[0].pk)
+
+
 def test_what_is_cleared_while_a_worker_looks_is_not_raised_anew(dropped, version):
     review(version, 10, right=0.6, at=NOON)
     look = alerting.prepare_alerts(feature=version.feature, now=NOON + DAY)
@@ -194,7 +220,34 @@ def test_a_broken_expectation_raises_one_alert_until_it_is_no_longer_broken(brok
     say("not_sure", NOON + 3 * HOUR)
     watch(NOON + 4 * HOUR)
     alert.refresh_from_db()
-    assert alert.cleared_why == "The expectation is not sure yet now."
+    assert alert.cleared_at is None  # not sure is no end
+    say("met", NOON + 5 * HOUR)
+    watch(NOON + 6 * HOUR)
+    alert.refresh_from_db()
+    assert alert.cleared_why == "The expectation is met now."
+
+
+def test_crossing_the_edge_again_and_again_is_one_alert(broken):
+    _, people, say = broken
+    for n in range(3):
+        say("broken", NOON + 2 * n * HOUR)
+        watch(NOON + 2 * n * HOUR)
+        say("not_sure", NOON + (2 * n + 1) * HOUR)
+        watch(NOON + (2 * n + 1) * HOUR)
+    alert = Alert.objects.get()
+    answering.clear(alert_id=alert.pk, words=WORDS, user=people["product"], now=NOON + 7 * HOUR)
+    say("broken", NOON + 8 * HOUR)
+    watch(NOON + 8 * HOUR)
+    assert Alert.objects.count() == 1
+
+
+def test_an_expectation_whose_day_has_passed_raises_nothing_and_clears_its_alert(broken):
+    row, _, say = broken
+    say("broken", NOON)
+    watch(NOON)
+    Expectation.objects.filter(pk=row.pk).update(resolved_at=NOON + HOUR)
+    watch(NOON + HOUR)
+    assert Alert.objects.get().cleared_why == "The expectation's day has passed."
 
 
 def test_it_is_raised_anew_when_it_breaks_again_and_not_before(broken):
@@ -328,5 +381,5 @@ def test_the_same_reviews_in_any_order_of_reading_make_the_same_watch(version):
     bad_days(version)
     counted = alerting.counted_in_order(version)
     shuffled = random.Random(2).sample(counted, len(counted))
-    assert sorted(shuffled, key=lambda each: (each.at, each.cohort_on, each.key)) == counted
+    assert sorted(shuffled, key=alerting.in_order) == counted
     assert replace(counted[0]) == counted[0]

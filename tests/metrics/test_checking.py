@@ -6,7 +6,7 @@ import pytest
 
 from feedback.models import Prediction
 from metrics.expectation_reading import expectations_page
-from metrics.models import Conclusion, EstimateSet, ExpectationStatus
+from metrics.models import Conclusion, DaySummary, EstimateSet, ExpectationStatus
 from metrics.stats.intervals import anytime_multiplier
 from reviews.actions.desk import set_policy
 from tests.factories import NOON, make_feature, make_outcome, make_prediction, make_version
@@ -52,7 +52,7 @@ def test_met_broken_and_not_sure_follow_the_anytime_interval(lived_in):
     row = None
     for status, target in targets.items():
         row = make_agreed(feature, people, target=target, replaces=row, now=NOON)
-        assert work("check_expectations", now=NOON + HOUR) == ["1 expectations changed"]
+        assert work("check_expectations", now=NOON + HOUR) == ["1 features to check", "1 expectations changed"]
         found = status_of(row)
         assert found.status == status
         assert (found.value, found.low, found.high) == (figure.value, figure.anytime_low, figure.anytime_high)
@@ -64,7 +64,7 @@ def test_met_broken_and_not_sure_follow_the_anytime_interval(lived_in):
 def test_a_second_check_of_the_same_figures_does_nothing(lived_in):
     feature, people, _ = lived_in
     make_agreed(feature, people)
-    assert work("check_expectations", now=NOON + HOUR) == ["1 expectations changed"]
+    assert work("check_expectations", now=NOON + HOUR) == ["1 features to check", "1 expectations changed"]
     assert work("check_expectations", now=NOON + 2 * HOUR) == []
     assert ExpectationStatus.objects.get().checked_at == NOON + HOUR
 
@@ -181,3 +181,24 @@ def test_a_provisional_score_decides_nothing_and_a_missing_one_says_why():
     make_score(feature, state="provisional")
     work("check_expectations", now=NOON + HOUR)
     assert (status_of(agreed).status, status_of(agreed).reason) == ("not_sure", "the score is provisional")
+
+
+def test_a_feature_that_cannot_be_checked_stops_no_other(lived_in):
+    feature, people, _ = lived_in
+    other, others = make_team(make_feature("other"))
+    make_agreed(feature, people)
+    broken = make_agreed(other, others, metric="latency_p95_ms", target=100.0)
+    make_version(other, "v1")
+    day = DaySummary.objects.filter(feature=feature).first()
+    DaySummary.objects.create(
+        feature=other,
+        version=other.versions.get(),
+        day=day.day,
+        payload={"unreadable": 1},
+        source_count=1,
+        summed_at=NOON,
+    )
+    with pytest.raises(AssertionError, match="failed"):
+        work("check_expectations", now=NOON + HOUR)
+    assert ExpectationStatus.objects.get().expectation.feature == feature
+    assert status_of(broken) is None

@@ -6,8 +6,9 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from metrics.actions import drifting
+from metrics.drift_reading import drift_report
 from metrics.models import DriftLook, DriftReading
-from tests.factories import NOON, make_feature, make_outcome, make_version
+from tests.factories import NOON, make_feature, make_outcome, make_user, make_version
 from tests.metrics.alert_story import answer, review
 from tests.metrics.work import work
 
@@ -71,6 +72,53 @@ def test_a_new_category_and_missing_values_are_bins_too(version):
     assert reading("field", "sky").js_distance > 0.2
     assert reading("field", "km").js_distance > 0.2
     assert [week[2] for week in reading("field", "sky").weeks][-1] == 6 * A_DAY + 3 * A_DAY
+
+
+def test_missing_and_never_seen_inputs_are_told_with_their_shares(version, client_for):
+    live(version, 0, 7)
+    live(version, 7, 7)
+    answer(version, A_DAY, START + 14 * DAY, inputs=lambda i: {"sky": "snow"})
+    look(NOON + DAY)
+    report = drift_report(version.feature)
+    told = {row.name: {each.what: each for each in row.quality} for row in report.versions[0].inputs}
+    missing, unseen = told["km"]["missing"], told["sky"]["unseen"]
+    assert (missing.n, missing.share, missing.reference_share) == (A_DAY, 1 / 7, 0.0)
+    assert (unseen.n, unseen.share, unseen.reference_share) == (A_DAY, 1 / 7, 0.0)
+    page = client_for(make_user(is_staff=True)).get(f"/features/{version.feature.slug}/drift/").text
+    assert f"Missing: {A_DAY}" in page
+    assert f"Not in the first days: {A_DAY}" in page
+
+
+def test_a_day_that_has_just_begun_is_not_compared(version):
+    live(version, 0, 7)
+    live(version, 7, 7)
+    answer(version, 3 * A_DAY, NOON.replace(hour=0), inputs=lambda i: {"km": 5, "sky": "snow"})
+    look()
+    assert not reading("field", "sky").is_drifting
+    assert reading("field", "sky").window_to == NOON.date()
+    look(NOON + DAY)
+    assert reading("field", "sky").is_drifting
+
+
+def test_when_it_drifted_last_is_carried_from_look_to_look(version):
+    live(version, 0, 7)
+    live(version, 7, 7, km=lambda i: i % 30)
+    look()
+    assert reading("field", "km").last_drifted_on == NOON.date()
+    assert reading("field", "sky").last_drifted_on is None
+    live(version, 14, 7)
+    look(NOON + 7 * DAY)
+    assert not reading("field", "km").is_drifting
+    assert reading("field", "km").last_drifted_on == NOON.date()
+
+
+def test_what_scores_promised_in_the_first_days_has_its_interval_and_number(version):
+    live(version, 0, 7)
+    live(version, 7, 7)
+    look()
+    found = reading("confidence")
+    assert found.reference_low < found.reference_value < found.reference_high
+    assert found.n_reference == 7 * A_DAY
 
 
 def test_the_label_drifts_when_one_answer_takes_over(version):
@@ -137,7 +185,7 @@ def test_truth_that_arrived_calibrates_where_there_are_no_reviews(version):
 def test_looking_again_without_news_does_nothing_and_a_replay_replaces(version):
     live(version, 0, 7)
     look()
-    assert drifting.prepare_drift(feature=version.feature, now=NOON + DAY) is None
+    assert drifting.prepare_drift(feature=version.feature, now=NOON + timedelta(hours=2)) is None
     DriftLook.objects.update(mark="something else")
     looks = [drifting.prepare_drift(feature=version.feature, now=NOON + DAY) for _ in range(2)]
     assert [write() for write in looks] == [4, 4]

@@ -8,15 +8,20 @@ from datetime import timedelta
 import numpy as np
 import pytest
 from django.db import transaction
+from django.template.loader import render_to_string
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, brier_score_loss, log_loss, roc_auc_score
 
 from feedback.models import Outcome, Prediction
 from metrics.actions.concluding import counted_items, prepare_conclusion
+from metrics.actions.estimating import Made
+from metrics.actions.gathering import Evidence
 from metrics.actions.pairing import due_days, prepare_pairs
+from metrics.actions.segmenting import _rest
 from metrics.models import Estimate, EstimateSet, PairedDay
-from metrics.reading import estimate_report
+from metrics.reading import NONE_IN_SEGMENT, NOT_YET, estimate_report, feature_page
+from metrics.stats.reviewed import CountedItem
 from reviews.actions.desk import claim_next, set_policy, submit
 from reviews.actions.draw import draw_received
 from tests.factories import (
@@ -240,7 +245,57 @@ def test_the_segment_that_is_worse_is_found_and_stands_in_front(parted, source):
     if source == "observed":
         rest = [label == truth for at, label, _, truth in rows if at != "LGA"]
         assert (worst.rest, worst.n, worst.population) == (pytest.approx(np.mean(rest)), 120, 120)
+        assert worst.rest_n == 240
+    assert worst.rest_low < worst.rest < worst.rest_high
     assert "day:monday" not in [segment.name for segment in found.segments]  # there is nothing else to differ from
+
+
+def test_all_time_has_segments_and_one_without_predictions_says_so(parted):
+    feature, _, _ = parted
+    whole = report(feature, window="all")
+    assert next(segment.name for segment in whole.segments if segment.is_found) == "origin:LGA"
+    assert report(feature, window="all", segment="origin:LGA").metrics["accuracy"].n == 120
+    nothing = report(feature, window="all", segment="origin:SFO")
+    assert nothing.reason == nothing.metrics["accuracy"].reason == nothing.segments_reason == NONE_IN_SEGMENT
+    assert report(make_feature(), window="all", segment="origin:SFO").reason == NOT_YET
+
+
+def test_the_rest_of_a_segment_is_clustered_by_actor_like_the_segment():
+    """One actor's hundred answers, half right as a block: alone they would look like a hundred strangers."""
+    feature = make_feature()
+
+    def evidence_of(n_with_actor):
+        items = [
+            CountedItem("", None, 0.5, "right" if at < 50 else "wrong", actor="one" if at < 50 else f"a{at}")
+            for at in range(100)
+        ]
+        head = EstimateSet(feature=feature, source="reviewed", population=200)
+        whole = Made(head, {}, {}, {("", None): (200, 0.0)}, items, n_with_actor)
+        part = Made(EstimateSet(feature=feature, source="reviewed", population=0), {}, {}, {}, [], 0)
+        evidence = Evidence(feature, [], {}, {}, frozenset(), {}, 500)
+        return _rest(evidence, whole, part, "origin:JFK").variance
+
+    assert evidence_of(200) > 5 * evidence_of(0)
+
+
+def test_the_difference_of_both_sources_has_ends_as_wide_as_both_together(parted):
+    feature, _, _ = parted
+    page = feature_page(feature, may_review=False, as_of=None)
+    a, b = page.reviewed.metrics["accuracy"], page.observed.metrics["accuracy"]
+    low, high = page.difference_ends
+    assert low == pytest.approx(a.value - b.value - math.hypot(a.value - a.low, b.high - b.value))
+    assert high == pytest.approx(a.value - b.value + math.hypot(a.high - a.value, b.value - b.low))
+
+
+def test_the_rest_shows_its_interval_and_n_and_the_chances_their_time(parted):
+    feature, version, _ = parted
+    found = report(feature, version=version)
+    shown = " ".join(render_to_string("metrics/_feature_segments.html", {"report": found, "title": "t"}).split())
+    rest = shown.split('data-label="The rest"')[1].split("</td>")[0]
+    assert rest.count("<small>") == 2
+    assert "n 240" in rest
+    chances = render_to_string("metrics/_feature_chances.html", {"report": found, "chance_data": {}, "names": {}})
+    assert "stated and true agree. As of " in chances
 
 
 def test_why_no_segment_is_ranked_is_said():

@@ -169,7 +169,8 @@ def test_experts_and_truth_stand_side_by_side_with_their_difference(browser, fea
     come_true(make_version(feature, "v1"), 4)
     judge(feature, ann, "wrong", "wrong", "wrong", "wrong")
     concluded()
-    assert "Experts' figure is −100.0 points from that of the truth." in page_text(browser)
+    sentence = "Experts' figure is −100.0 points from that of the truth (−100 to −12 at one look)."
+    assert sentence in page_text(browser)
 
 
 def test_numbers_without_a_tolerance_are_off_by_so_much_but_neither_right_nor_wrong(browser, ann):

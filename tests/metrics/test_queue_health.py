@@ -12,6 +12,7 @@ from metrics.models import ExpectationStatus
 from metrics.queue_health import lead_lists, queue_health
 from metrics.review_debt import review_debt, spoken
 from reviews.actions.desk import claim_next, set_policy, skip
+from reviews.actions.leading import void
 from reviews.actions.reliability import prepare_reliability
 from reviews.models import Assignment, Exclusion, Export, ReviewerSkill, ReviewItem
 from reviews.reliability_store import reliability
@@ -79,6 +80,16 @@ def test_pace_is_the_mean_of_the_thirteen_whole_days_before_today(feature):
     assert (len(health.days), health.a_day, health.minutes_a_day) == (14, 2 / 13, 2 / 13)
 
 
+def test_a_voided_judgment_is_no_pace(feature, lead):
+    queue(feature, 1)
+    [ann] = reviewers(feature, 1)
+    case = claim(feature, ann)
+    answer(case, ann)
+    assert queue_health(feature, now=NOON).days[-1].n == 1
+    void(assignment_id=case.pk, lead=lead, reason="a test", now=NOON)
+    assert queue_health(feature, now=NOON).days[-1].n == 0
+
+
 def test_gold_that_is_not_served_yet_is_no_work(feature):
     cases = queue(feature, 1)
     Assignment.objects.create(
@@ -118,6 +129,13 @@ def test_debt_by_hand_two_on_one_version_and_one_on_another(feature, team):
     debt = review_debt(feature, now=NOON)
     assert (debt.n_reviews, debt.seconds_each, debt.n_minutes) == (252, 50.0, 210.0)
     assert debt.text == "About 3\u00a0h 30\u00a0min: 252 more judgments, half of which take 50 s or less each."
+
+
+def test_second_opinions_and_gold_are_part_of_the_debt(feature, team):
+    """100 counted reviews are (1 + 0.1) / (1 - 0.2) = 1.375 judgments each: 137.5."""
+    checked(make_agreed(feature, team), n_to_go=100)
+    set_policy(feature=feature, user=None, now=NOON, overlap_share=0.1, gold_share=0.2)
+    assert review_debt(feature, now=NOON).n_reviews == 138
 
 
 def test_what_no_review_decides_is_named_and_not_in_the_sum(feature, team):

@@ -140,3 +140,17 @@ def test_nothing_is_purged_that_a_reference_is_being_made_of(version):
     assert purge(feature=version.feature, now=NOON + 41 * DAY) == 0
     Job.objects.all().delete()
     assert purge(feature=version.feature, now=NOON + 41 * DAY) == 3
+
+
+def test_a_name_that_no_reading_could_bear_is_left_out_and_values_are_held_short(version, monkeypatch):
+    longest, too_long = "n" * 200, "n" * 201
+    monkeypatch.setattr(references, "MOST_FIELDS", 2)
+    for n in range(20):
+        at = NOON + (n % 7) * DAY
+        inputs = {too_long: "x", longest: "v" * 5_000} | ({"rare": 1} if n == 0 else {"often": {"a": ["b"] * 50}})
+        make_prediction(version, occurred_at=at, received_at=at, inputs=inputs)
+    held = references._inputs(version, NOON.date(), (NOON + 6 * DAY).date())
+    assert {name: {*map(len, values)} for name, values in held.items()} == {longest: {100}, "often": {100}}
+    settled(NOON + 8 * DAY)
+    assert FieldReference.objects.get().fields[longest] == {"kind": "category", "values": ["v" * 100]}
+    assert all(counts.fields[longest].keys() == {0} for counts in counts_by_day(version.feature).values())

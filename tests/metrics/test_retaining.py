@@ -61,6 +61,14 @@ def test_repeating_removes_nothing_more(version):
     assert (purged(version, LATER + DAY), purged(version, LATER + DAY)) == (1, 0)
 
 
+def test_files_of_predictions_are_outdated_by_a_removal_and_by_nothing_else(version):
+    make_prediction(version)
+    settle(LATER)
+    for _ in range(2):
+        purged(version, LATER + DAY)
+        assert Feature.objects.get().n_forgotten == 1
+
+
 def test_predictions_drawn_for_review_stay(version):
     set_policy(feature=version.feature, user=None, now=NOON, design="all", reviews_per_day=5)
     make_prediction(version)

@@ -14,7 +14,7 @@ from feedback.models import Job, Look, Outcome, Prediction
 from metrics import tasks
 from metrics.actions import loading
 from metrics.actions.summing import changed_hours, prepare_summaries, runs
-from metrics.models import DaySummary, HourlySummary
+from metrics.models import DaySummary, Estimate, EstimateSet, HourlySummary
 from metrics.stats.counts import Counts, total
 from metrics.stats.histograms import ZERO_BIN
 from metrics.summaries import counts_by_day, segments_of
@@ -303,9 +303,9 @@ def test_a_job_that_was_overtaken_does_not_write_older_counts(version):
     assert counts_of(version).n == 2
 
 
-def test_a_run_joins_hours_up_to_a_day_apart_and_no_further():
-    a_day, more = timedelta(days=1), timedelta(days=1, hours=1)
-    assert list(runs({(1, NOON), (1, NOON + a_day)})) == [(1, NOON, NOON + a_day + HOUR)]
+def test_a_run_joins_hours_up_to_three_apart_and_no_further():
+    near, more = 3 * HOUR, 4 * HOUR
+    assert list(runs({(1, NOON), (1, NOON + near)})) == [(1, NOON, NOON + near + HOUR)]
     assert list(runs({(1, NOON), (1, NOON + more)})) == [
         (1, NOON, NOON + HOUR),
         (1, NOON + more, NOON + more + HOUR),
@@ -453,12 +453,49 @@ def test_with_a_new_tolerance_every_hour_is_judged_anew():
     for truth in (41.0, 44.0):
         make_outcome(make_prediction(version, value=42.0), truth=truth)
     summed()
-    assert counts_of(version).numbers.n_right == 1
+    assert counts_of(version).numbers.n_right == {"absolute 1.0": 1}
     version.feature.tolerance = 2.0
     version.feature.save()
     assert summed(LATER + HOUR) == ["1 runs of hours to sum", "summed 1 hours"]
-    assert counts_of(version).numbers.n_right == 2
+    assert counts_of(version).numbers.n_right == {"absolute 2.0": 2}
     assert summed(LATER + 2 * HOUR) == []
+
+
+def test_a_job_that_began_under_another_tolerance_judges_by_the_one_of_now():
+    version = make_version(make_feature(answer_kind="number", tolerance=1.0))
+    make_outcome(make_prediction(version, value=42.0), truth=47.0)
+    summed()
+    slow = prepare_summaries(version_id=version.pk, start=NOON, end=NOON + HOUR, now=LATER)
+    type(version.feature).objects.filter(pk=version.feature_id).update(tolerance=10.0)
+    slow()
+    assert counts_of(version).numbers.n_right == {"absolute 10.0": 1}
+
+
+def test_what_a_purged_hour_was_judged_by_is_not_taken_for_the_tolerance_of_now():
+    """Of the hours whose rows are gone nobody can say what lies within another tolerance."""
+    feature = make_feature(answer_kind="number", tolerance=None, retention_days=5)
+    version = make_version(feature)
+    for day in range(10):
+        at = NOON - timedelta(days=day)
+        for _ in range(4):
+            make_outcome(make_prediction(version, value=42.0, occurred_at=at, received_at=at), truth=42.0)
+    work("draw", "sum_up", now=NOON + 5 * HOUR)
+    work("purge", now=NOON + 6 * HOUR)
+    type(feature).objects.filter(pk=feature.pk).update(tolerance=1.0)
+    work("sum_up", "conclude", now=NOON + 8 * HOUR)
+    sets = EstimateSet.objects.filter(feature=feature, window="version", source="observed", segment="")
+    accuracy = Estimate.objects.get(set=sets.get(), metric="accuracy", label="")
+    assert (accuracy.value, accuracy.n) == (1.0, 24)  # of 40
+
+
+def test_with_another_input_field_every_hour_is_looked_through_for_it(version):
+    make_prediction(version, inputs={"a": 1})
+    summed()
+    assert "b" not in counts_of(version).missing
+    version.feature.input_fields = [{"name": "b"}]
+    version.feature.save()
+    assert summed(LATER + HOUR) == ["1 runs of hours to sum", "summed 1 hours"]
+    assert counts_of(version).missing == {"b": 1}
 
 
 def test_a_key_sent_once_and_never_again_does_not_grow_what_is_read(version):

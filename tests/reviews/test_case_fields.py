@@ -21,6 +21,8 @@ def field(value, hint=""):
         ("2026-11-24T10:00:00+02:00", "date", "24 Nov 2026, 08:00 UTC", "text"),
         ("2026-11-24T10:00", "date", "24 Nov 2026, 10:00", "text"),
         ("next week", "date", "next week", "text"),
+        ("0001-01-01T00:00:00+14:00", "date", "0001-01-01T00:00:00+14:00", "text"),
+        ("9999-12-31T23:00:00-14:00", "date", "9999-12-31T23:00:00-14:00", "text"),
         (True, "number", "yes", "text"),
         ({"a": [1]}, "json", '{\n  "a": [\n    1\n  ]\n}', "code"),
         ("if x:\n  y", "code", "if x:\n  y", "code"),

@@ -77,7 +77,7 @@ def test_a_claim_takes_one_statement_where_one_is_enough(feature, ann):
     queue(feature)
     case, sent = statements_of_a_claim(feature, ann)
     assert case.state == "leased"
-    assert len(sent) == (1 if connection.vendor == "postgresql" else 11)
+    assert len(sent) == (1 if connection.vendor == "postgresql" else 12)
 
 
 def test_what_is_not_theirs_is_walked_past_once(feature, ann):

@@ -4,11 +4,13 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from feedback.models import Look, Prediction
+from reviews.actions import draw as drawing
 from reviews.actions.desk import set_policy
 from reviews.actions.draw import Row, draw_received, drawn
 from reviews.draw import luck, queue_key, weight
 from reviews.models import Assignment, DrawDay, ReviewItem, SamplingPolicy
 from tests.factories import make_feature, make_prediction, make_version
+from tests.reviews.steps import answer, claim, queue, reviewers
 
 pytestmark = pytest.mark.django_db
 MONDAY = datetime(2026, 3, 2, tzinfo=UTC)
@@ -317,3 +319,15 @@ def test_the_first_policy_is_focused_where_one_of_two_labels_is_looked_for(field
 def test_a_feature_without_a_version_or_with_numbers_begins_with_uncertainty():
     for feature in (make_feature(), make_version(make_feature(answer_kind="number")).feature):
         assert set_policy(feature=feature, user=None, now=MONDAY).design == "uncertainty"
+
+
+def test_a_day_without_its_draw_calibrates_nothing(monkeypatch):
+    monkeypatch.setattr(drawing, "ITEMS_TO_CALIBRATE", 1)
+    feature = make_feature("claims")
+    queue(feature, 1)
+    [ann] = reviewers(feature, 1)
+    answer(claim(feature, ann), ann)
+    [version] = feature.versions.values_list("pk", flat=True)
+    assert len(drawing._judged(version)) == 1
+    DrawDay.objects.all().delete()
+    assert drawing._judged(version) == []

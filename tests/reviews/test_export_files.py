@@ -7,13 +7,16 @@ from datetime import datetime, timedelta
 
 import pyarrow.parquet as pq
 import pytest
+from django.db.models import QuerySet
 from django.utils import timezone
 
-from feedback.models import Job
+from feedback.actions.erasing import erase_actor
+from feedback.models import Feature, Job
 from reviews import exports, prediction_exports, tasks
 from reviews.actions import export_files
 from reviews.actions.exporting import ask_export, cancel_export, clear_exports
 from reviews.draw import inclusion_probability
+from reviews.export_reading import export_of
 from reviews.models import Export, ExportPart, ReviewItem
 from tests.factories import (
     NOON,
@@ -147,11 +150,11 @@ def test_asking_twice_is_one_file_until_it_is_written(feature, lead, judged):
     assert asked(feature, lead, "csv") != first
 
 
-def test_a_second_run_writes_its_own_parts_and_only_the_last_ones_are_the_file(feature, lead, judged):
+def test_a_second_run_writes_its_own_parts_and_only_the_last_ones_are_kept(feature, lead, judged):
     sheet = asked(feature, lead, "csv")
     tasks.export(str(sheet.pk), NOON)  # a worker that died before its end
     written(sheet)
-    assert sheet.parts.values("run").distinct().count() == 2
+    assert sheet.parts.values("run").distinct().count() == 1
     assert len(list(csv.DictReader(io.StringIO(content(sheet).decode())))) == 7
     assert tasks.export(str(sheet.pk), NOON) is None
 
@@ -162,6 +165,62 @@ def test_a_file_that_is_stopped_is_not_written_on(feature, lead, judged):
     assert not cancel_export(export_id=sheet.pk, now=NOON)
     assert written(sheet) is None
     assert (sheet.state, sheet.parts.count()) == ("cancelled", 0)
+
+
+def test_a_newer_file_takes_the_place_of_the_older_one(feature, lead, judged):
+    other = asked(feature, lead, "parquet")
+    written(other)
+    for _ in range(3):
+        sheet = asked(feature, lead, "csv")
+        written(sheet)
+    assert set(Export.objects.values_list("pk", flat=True)) == {other.pk, sheet.pk}
+
+
+def test_what_a_run_has_written_goes_when_it_is_stopped(feature, lead, judged):
+    sheet = asked(feature, lead, "csv")
+    tasks.export(str(sheet.pk), NOON)
+    assert sheet.parts.exists()
+    cancel_export(export_id=sheet.pk, now=NOON)
+    assert not sheet.parts.exists()
+
+
+def test_a_file_stopped_before_its_last_step_leaves_nothing(feature, lead, judged):
+    sheet = asked(feature, lead, "csv")
+    finish = tasks.export(str(sheet.pk), NOON)
+    Export.objects.update(state="cancelled", finished_at=NOON)
+    finish()
+    assert not sheet.parts.exists()
+
+
+def test_a_file_that_grows_too_large_fails_and_says_so(feature, lead, judged, monkeypatch):
+    monkeypatch.setattr(export_files, "MOST_BYTES", 500)
+    monkeypatch.setattr(export_files, "PART_BYTES", 100)
+    sheet = asked(feature, lead, "csv")
+    assert written(sheet) is None
+    assert (sheet.state, sheet.parts.count()) == ("failed", 0)
+    assert "gibibyte" in export_of(sheet).reason
+    assert asked(feature, lead, "csv") != sheet
+
+
+def test_a_row_group_ends_at_so_many_bytes_too(monkeypatch):
+    monkeypatch.setattr(export_files, "GROUP_BYTES", 100)
+    rows = ({"comment": "x" * size} for size in (60, 60, 150, 10))
+    assert [len(group) for group in export_files._groups(rows)] == [2, 1, 1]
+
+
+def test_asking_while_the_running_one_ends_asks_for_another(feature, lead, monkeypatch):
+    first = asked(feature, lead, "csv")
+    insert = QuerySet.bulk_create
+
+    def then_end(rows, *sent, **more):
+        made = insert(rows, *sent, **more)
+        if rows.model is Export:
+            Export.objects.filter(pk=first.pk).update(state="cancelled", finished_at=NOON)
+        return made
+
+    monkeypatch.setattr(QuerySet, "bulk_create", then_end)
+    second = asked(feature, lead, "csv")
+    assert (second.state, second.pk != first.pk) == ("waiting", True)
 
 
 @pytest.mark.parametrize("write", [export_files.write_csv, export_files.write_parquet])
@@ -226,6 +285,15 @@ def test_a_lead_who_reviews_too_gets_no_prediction_with_its_score_that_is_still_
     make_membership(lead, feature, "reviewer")
     [row] = prediction_exports.prediction_rows(feature, reader=lead)
     assert row["id"] == first.item.prediction.external_id
+
+
+def test_a_reviewer_gets_none_that_may_be_drawn_in_a_moment(feature, lead):
+    version, now = make_version(feature), timezone.now()
+    make_prediction(version, "new", received_at=now - timedelta(seconds=20))
+    make_prediction(version, "old", received_at=now - timedelta(minutes=5))
+    assert len(list(prediction_exports.prediction_rows(feature, reader=lead))) == 2
+    make_membership(lead, feature, "reviewer")
+    assert [row["id"] for row in prediction_exports.prediction_rows(feature, reader=lead)] == ["old"]
 
 
 # --- by REST
@@ -296,6 +364,37 @@ def test_who_leads_no_longer_fetches_no_longer(rest, feature, lead, judged):
     written(Export.objects.get(pk=mine))
     lead.memberships.all().delete()
     assert rest(lead).get(f"/api/v1/exports/{mine}/file/").status_code == 404
+
+
+@pytest.mark.parametrize("is_erased_before_the_end", [True, False])
+def test_a_file_of_predictions_does_not_outlive_an_erasure(rest, feature, lead, is_erased_before_the_end):
+    make_prediction(make_version(feature), "p1", actor="u1", inputs={"name": "Jane Doe"})
+    caller = rest(lead)
+    address = f"/api/v1/exports/{post(caller, **{**WANTED, 'kind': 'predictions'}).json()['id']}/"
+    export = Export.objects.get()
+    if is_erased_before_the_end:
+        finish = tasks.export(str(export.pk), NOON)
+        erase_actor(actor="u1", features=Feature.objects.all())
+        finish()
+    else:
+        written(export)
+        assert caller.get(f"{address}file/").status_code == 200
+        erase_actor(actor="u1", features=Feature.objects.all())
+    shown = caller.get(address).json()
+    assert (shown["state"], shown["file"]) == ("failed", None)
+    assert "erased" in shown["reason"]
+    assert caller.get(f"{address}file/").status_code == 404
+    assert clear_exports(now=export.created_at) == 1
+    assert not ExportPart.objects.exists()
+
+
+def test_a_file_begun_after_an_erasure_is_given_out(rest, feature, lead):
+    make_prediction(make_version(feature), "p1", actor="u1")
+    caller = rest(lead)
+    address = f"/api/v1/exports/{post(caller, **{**WANTED, 'kind': 'predictions'}).json()['id']}/"
+    erase_actor(actor="u1", features=Feature.objects.all())
+    written(Export.objects.get())
+    assert caller.get(f"{address}file/").status_code == 200
 
 
 @pytest.mark.parametrize("wrong", [{"kind": "salts"}, {"format": "xlsx"}, {"filters": {}}])

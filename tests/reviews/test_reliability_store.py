@@ -5,11 +5,14 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
+from feedback.actions.jobs import enter_job
+from feedback.models import Job, ModelVersion
 from reviews.actions.leading import void
 from reviews.actions.reliability import due_features, prepare_reliability
+from reviews.anchoring import anchoring_of
 from reviews.disagreements import Shared, disagreements_of
-from reviews.models import Assignment, Judgment, Reliability
-from reviews.reliability_reading import accuracy_without_error_of, reliability_of
+from reviews.models import Assignment, DrawDay, Judgment, Reliability
+from reviews.reliability_reading import _weights, accuracy_without_error_of, reliability_of
 from reviews.reliability_store import (
     NOT_YET,
     accuracies_without_error,
@@ -171,3 +174,27 @@ def test_the_job_looks_at_every_feature_that_is_due(feature):
     assert said[0] == "reviewers of 2 features to look at"
     assert said[1:] == ["2 looks at reviewers"] * 2
     assert Judgment.objects.count() == 4
+
+
+def test_a_feature_whose_look_was_given_up_is_not_entered_again(feature):
+    judged_by_two(feature, [(RIGHT, RIGHT)])
+    enter_job("reliability", str(feature.pk), run_after=NOON, now=NOON)
+    Job.objects.update(state="dead", finished_at=NOON)
+    assert work("look_at_reviewers", now=NOON) == ["reviewers of 0 features to look at"]
+
+
+def test_a_day_without_its_draw_is_left_out(feature):
+    judged_by_two(feature, [(RIGHT, RIGHT)] * 3)
+    DrawDay.objects.all().delete()
+    assert _weights(ModelVersion.objects.get()) == {}
+    assert look(feature) == 2
+
+
+def test_anchoring_is_part_of_the_look_and_an_older_look_has_none(feature):
+    judged_by_two(feature, [(RIGHT, RIGHT)])
+    look(feature)
+    assert reliability(feature).anchoring == anchoring_of(feature)
+    row = Reliability.objects.get(version=None)
+    del row.figures["anchoring"]
+    row.save()
+    assert reliability(feature).anchoring is None

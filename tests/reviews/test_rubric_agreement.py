@@ -2,10 +2,14 @@
 
 import pytest
 
+from feedback.actions.jobs import enter_job
+from feedback.models import Job
 from reviews.actions.desk import set_rubric, undo
+from reviews.actions.leading import void
 from reviews.models import Judgment, RubricAgreement
 from reviews.rubric_agreement import counts_of, due_features, prepare_agreements
-from tests.factories import NOON, make_feature
+from tests.factories import NOON, make_feature, make_membership
+from tests.metrics.work import work
 from tests.reviews.steps import MINUTE, answer, claim, queue, reviewers
 
 pytestmark = pytest.mark.django_db
@@ -88,3 +92,25 @@ def test_opinions_become_a_table_of_items_and_answers():
     right, lost = ("right", ""), ("wrong", "lost")
     assert counts_of([(7, right), (8, lost), (7, lost)]).tolist() == [[1, 1], [0, 1]]
     assert counts_of([]).shape == (0, 0)
+
+
+def test_a_voided_opinion_makes_it_due_again(feature):
+    queue(feature, 1, overlap_share=1.0)
+    judge_all(feature, reviewers(feature, 2), [["right"], ["right"]])
+    conclude(feature)
+    lead = make_membership(feature=feature, role="owner").user
+    void(assignment_id=Judgment.objects.first().assignment_id, lead=lead, reason="a test", now=NOON)
+    conclude(feature)
+    assert [row.n_shared for row in stored(feature)] == [0]
+    assert due_features() == []
+
+
+def test_each_feature_is_looked_at_by_a_job_of_its_own_and_one_given_up_is_left(feature):
+    queue(feature, 1)
+    judge_all(feature, reviewers(feature, 1), [["right"]])
+    enter_job("agreement", str(feature.pk), run_after=NOON, now=NOON)
+    Job.objects.update(state="dead", finished_at=NOON)
+    assert work("agree_by_guideline", now=NOON)[0] == "guidelines of 0 features to look at"
+    Job.objects.all().delete()
+    said = work("agree_by_guideline", now=NOON)
+    assert said == ["guidelines of 1 features to look at", "agreement under 1 guidelines"]

@@ -11,6 +11,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any, NamedTuple
 
+import numpy as np
 from scipy import optimize
 
 FigureDict = dict[str, float]
@@ -56,23 +57,63 @@ def log_odds_by_hand(score: float | None) -> float:
 
 
 def calibration_by_hand(items: Sequence[tuple[str, float | None, float]]) -> tuple[dict[str, float], float]:
-    """({label: intercept}, slope) where every derivative is 0. items: (label, score, z). By a root finder."""
+    """({label: intercept}, slope). items: (label, score, z). By a root finder, step by step."""
+    if not items:
+        return {}, 1.0
     names = sorted({label for label, _, _ in items})
+    mean = {}
+    for name in names:
+        own = [log_odds_by_hand(score) for label, score, _ in items if label == name]
+        mean[name] = sum(own) / len(own)
+    line, slope = _levels_by_hand(items, mean, None)
+    flat, _ = _levels_by_hand(items, mean, 0.0)
+    gain = _posterior_by_hand(items, mean, line, slope) - _posterior_by_hand(items, mean, flat, 0.0)
+    chance = 1 / (1 + math.exp(0.5 * math.log(_bend_by_hand(items, mean, line, slope)) - gain))
+    levels, shrunk = _levels_by_hand(items, mean, slope * chance)
+    return {name: levels[name] - shrunk * mean[name] for name in names}, shrunk
+
+
+def _odds_by_hand(label: str, score: float | None, mean: Any, levels: Any, slope: float) -> float:
+    return float(levels[label] + slope * (log_odds_by_hand(score) - mean[label]))
+
+
+def _levels_by_hand(items: Any, mean: dict[str, float], fixed: float | None) -> tuple[dict[str, float], float]:
+    """Where every derivative is 0: of the levels, and of the slope unless it is fixed."""
+    names = list(mean)
 
     def derivatives(at: Any) -> list[float]:
-        intercepts, slope = dict(zip(names, at, strict=False)), at[-1]
-        pulls, tilt = {name: -intercepts[name] for name in names}, 1 - slope
+        levels, slope = dict(zip(names, at, strict=False)), at[-1] if fixed is None else fixed
+        pulls, tilt = {name: mean[name] - levels[name] for name in names}, 1 - slope
         for label, score, z in items:
-            x = log_odds_by_hand(score)
-            left = z - 1 / (1 + math.exp(-(intercepts[label] + slope * x)))
+            left = z - 1 / (1 + math.exp(-_odds_by_hand(label, score, mean, levels, slope)))
             pulls[label] += left
-            tilt += left * x
-        return [*pulls.values(), tilt]
+            tilt += left * (log_odds_by_hand(score) - mean[label])
+        return [*pulls.values()] + ([tilt] if fixed is None else [])
 
-    found = optimize.root(
-        derivatives, [0.0] * len(names) + [1.0], method="lm", options={"xtol": 1e-13, "ftol": 1e-13}
-    )
-    return dict(zip(names, found.x.tolist(), strict=False)), float(found.x[-1])
+    start = [each + 1 for each in mean.values()] + ([1.0] if fixed is None else [])  # from 0 lm takes no step
+    found = optimize.root(derivatives, start, method="lm", options={"xtol": 1e-13, "ftol": 1e-13}).x.tolist()
+    return dict(zip(names, found, strict=False)), float(found[-1]) if fixed is None else fixed
+
+
+def _posterior_by_hand(items: Any, mean: dict[str, float], levels: dict[str, float], slope: float) -> float:
+    answer = -((slope - 1) ** 2) / 2 if slope else 0.0
+    answer -= sum((levels[name] - mean[name]) ** 2 / 2 for name in mean)
+    for label, score, z in items:
+        chance = 1 / (1 + math.exp(-_odds_by_hand(label, score, mean, levels, slope)))
+        answer += z * math.log(chance) + (1 - z) * math.log(1 - chance)
+    return answer
+
+
+def _bend_by_hand(items: Any, mean: dict[str, float], levels: dict[str, float], slope: float) -> float:
+    """1 / variance of the slope: from the whole matrix of second derivatives."""
+    names = list(mean)
+    matrix = np.eye(len(names) + 1)
+    for label, score, _ in items:
+        chance = 1 / (1 + math.exp(-_odds_by_hand(label, score, mean, levels, slope)))
+        row = np.zeros(len(names) + 1)
+        row[names.index(label)], row[-1] = 1, log_odds_by_hand(score) - mean[label]
+        matrix += chance * (1 - chance) * np.outer(row, row)
+    return float(1 / np.linalg.inv(matrix)[-1, -1])
 
 
 def recall_by_hand(judged: Sequence[Judged], labels: Sequence[str], positive: str) -> float:

@@ -41,7 +41,10 @@ def some_counts(draw):
         if truth is not None and fine is not None:
             loss = -math.log(min(max(score if label == truth else 1 - score, 1e-15), 1 - 1e-15))
         joint[label, fine, truth] = Cell(n, n * score, n * score**2, n * loss)
-    numbers = NumberCounts(*(draw(st.integers(1, 9)) for _ in range(3)), *(draw(sums) for _ in range(3)))
+    numbers = NumberCounts(draw(st.integers(1, 9)), draw(st.integers(1, 9)))
+    numbers.sum_error, numbers.sum_abs, numbers.sum_squares = (draw(sums) for _ in range(3))
+    tallies = st.dictionaries(st.sampled_from(["absolute 1.0", "relative 0.1"]), st.integers(1, 9))
+    numbers.n_judged, numbers.n_right = draw(tallies), draw(tallies)
     numbers.abs_hist, numbers.pct_hist = draw(hists), draw(hists)
     return Counts(
         n=draw(st.integers(0, 99)), n_with_actor=draw(st.integers(0, 99)), joint=joint,
@@ -151,7 +154,7 @@ def test_no_rows_make_no_hours():
 
 def test_answers_that_are_numbers_are_counted_with_their_errors():
     numbers = of_numbers([10.0, 8.0, 5.0, 3.0], [8.0, 9.0, 0.0, NAN])
-    assert (numbers.n, numbers.n_truth, numbers.n_right) == (4, 3, 0)
+    assert (numbers.n, numbers.n_truth, numbers.n_judged, numbers.n_right) == (4, 3, {}, {})
     assert (numbers.sum_error, numbers.sum_abs, numbers.sum_squares) == (6.0, 8.0, 30.0)
     assert sum(numbers.abs_hist.values()) == 3
     assert sum(numbers.pct_hist.values()) == 2  # nothing is a share of a truth of 0
@@ -162,7 +165,9 @@ def test_answers_that_are_numbers_are_counted_with_their_errors():
     [(Tolerance(1.0, False), 2), (Tolerance(0.1, True), 1), (Tolerance(0.0, False), 1), (None, 0)],
 )
 def test_a_number_is_right_within_the_tolerance(tolerance, n_right):
-    assert of_numbers([10.0, 5.0, 3.0, 1.0], [10.0, 4.0, 1.0, NAN], tolerance).n_right == n_right
+    numbers = of_numbers([10.0, 5.0, 3.0, 1.0], [10.0, 4.0, 1.0, NAN], tolerance)
+    assert numbers.n_right == ({tolerance.name: n_right} if tolerance else {})
+    assert sum(numbers.n_judged.values()) == (3 if tolerance else 0)
 
 
 def test_numbers_at_the_limits_of_their_type_stay_numbers():

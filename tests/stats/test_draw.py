@@ -398,6 +398,24 @@ def test_a_score_that_tells_nothing_ends_as_one_chance_for_all():
     assert calibration.chance("a", 0.99) == pytest.approx(0.8, abs=0.06)
 
 
+def test_a_few_judgments_are_enough_to_stop_believing_a_score_that_tells_nothing():
+    """By 120 a plain fit still has a slope of 0.23 on average, either way."""
+    slopes = []
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        score, right = rng.beta(5, 1.5, 120), rng.random(120) < 0.85
+        items = zip(["a"] * 120, score.tolist(), right.astype(float).tolist(), strict=True)
+        slopes.append(abs(draw.fit_calibration(items).slope))
+    assert np.mean(slopes) < 0.1
+
+
+def test_judgments_of_one_score_say_nothing_of_the_slope():
+    """Half of what was sent is believed, and the chance at that score is what was judged."""
+    calibration = draw.fit_calibration([("a", 0.9, 1.0)] * 900 + [("a", 0.9, 0.0)] * 100)
+    assert calibration.slope == pytest.approx(0.5)
+    assert calibration.chance("a", 0.9) == pytest.approx(0.9, abs=1e-6)
+
+
 def test_over_confidence_is_seen():
     rng = np.random.default_rng(9)
     score = rng.uniform(0.5, 1, 3_000)

@@ -1,6 +1,7 @@
 """Drift against scipy, against its definition, and against luck."""
 
 import math
+from time import perf_counter
 
 import numpy as np
 import pytest
@@ -130,3 +131,11 @@ def test_expected_right_weighs_what_was_judged_against_the_score_as_sent():
     assert judged.low < judged.value < judged.high
     assert judged.high - judged.low < as_sent.high - as_sent.low
     assert expected_right({}, {}).reason
+
+
+def test_of_many_reference_days_sixty_are_compared_first_and_last_among_them():
+    """The odd days stand at both ends: only where they are taken is anything far apart."""
+    days = [{"a": 100}] + [{"a": 50, "b": 50}] * 3_000 + [{"b": 100}]
+    started = perf_counter()
+    assert day_threshold(days) > 0.4
+    assert perf_counter() - started < 1

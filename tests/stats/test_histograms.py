@@ -1,5 +1,6 @@
 import json
 import math
+import sys
 
 import numpy as np
 import pytest
@@ -116,3 +117,8 @@ def test_a_histogram_is_two_lists_in_json():
     assert to_json(count_log_bins([0.0, 1.0])) == [[ZERO_BIN, 0], [1, 1]]
     with pytest.raises(ValueError, match="shorter"):
         from_json([[1, 2], [1]])
+
+
+def test_a_percentile_is_never_more_than_the_largest_float():
+    for most in (sys.float_info.max, 1e308):
+        assert math.isfinite(percentile({log_bin(most): 1}, 0.5))

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metrics.stats.counts import NumberCounts
+from metrics.stats.counting import Tolerance
+from metrics.stats.counts import Counts, NumberCounts
 from metrics.stats.histograms import count_log_bins
 from metrics.stats.intervals import wilson
 from metrics.stats.numbers import estimate_numbers, median
@@ -20,7 +21,10 @@ def numbers_of(answers, truths, *, tolerance=None):
     return NumberCounts(
         n=len(error),
         n_truth=len(error),
-        n_right=0 if tolerance is None else int((np.abs(error) <= tolerance).sum()),
+        n_judged={} if tolerance is None else {Tolerance(tolerance, False).name: len(error)},
+        n_right={}
+        if tolerance is None
+        else {Tolerance(tolerance, False).name: int((np.abs(error) <= tolerance).sum())},
         sum_error=float(error.sum()),
         sum_abs=float(np.abs(error).sum()),
         sum_squares=float((error**2).sum()),
@@ -34,7 +38,7 @@ def test_the_figures_are_those_of_numpy_on_the_errors():
     truth = rng.lognormal(4, 0.5, 2_000)
     answer = truth * rng.lognormal(0.05, 0.2, 2_000)
     error = answer - truth
-    found = estimate_numbers(numbers_of(answer, truth, tolerance=10), has_tolerance=True)
+    found = estimate_numbers(numbers_of(answer, truth, tolerance=10), tolerance=Tolerance(10, False))
     assert found["mae"].value == pytest.approx(np.abs(error).mean())
     assert found["bias"].value == pytest.approx(error.mean())
     assert found["median_ape"].value == pytest.approx(np.median(np.abs(error) / truth), rel=0.021)
@@ -64,9 +68,9 @@ def test_the_interval_of_the_median_covers_95_percent():
 
 
 def test_what_cannot_be_said_has_its_reason():
-    nothing = estimate_numbers(NumberCounts(n=5), has_tolerance=True)
+    nothing = estimate_numbers(NumberCounts(n=5), tolerance=Tolerance(1.0, False))
     assert {figure.reason for figure in nothing.values()} == {"no truth has arrived yet"}
-    without = estimate_numbers(numbers_of([1], [0]), has_tolerance=False)
+    without = estimate_numbers(numbers_of([1], [0]), tolerance=None)
     assert without["accuracy"].reason.startswith("no tolerance is set")
     assert without["median_ape"].reason == "every known truth is 0, of which nothing is a share"
     assert (without["bias"].value, without["bias"].low) == (1.0, None)
@@ -89,7 +93,7 @@ def test_any_numbers_give_finite_figures_or_reasons(pairs):
             sum_squares=float((error**2).sum()),
             pct_hist=count_log_bins(np.abs(error)),
         )
-    found = estimate_numbers(counts, has_tolerance=True)
+    found = estimate_numbers(counts, tolerance=Tolerance(1.0, False))
     assert "nan" not in repr(asdict_all(found))
     assert "inf" not in repr(asdict_all(found))
     for figure in found.values():
@@ -98,3 +102,21 @@ def test_any_numbers_give_finite_figures_or_reasons(pairs):
 
 def asdict_all(found):
     return {name: asdict(figure) for name, figure in found.items()}
+
+
+def test_what_was_judged_under_another_tolerance_is_not_in_the_accuracy():
+    both = Counts(numbers=numbers_of([1, 2, 3], [1, 2, 9], tolerance=1.0)).plus(
+        Counts(numbers=numbers_of([5, 5], [5, 9], tolerance=5.0))
+    )
+    both = Counts.from_json(both.to_json()).plus(Counts(numbers=numbers_of([7], [7])))
+    found = {
+        size: estimate_numbers(both.numbers, tolerance=Tolerance(size, False))["accuracy"]
+        for size in (1.0, 5.0, 2.0)
+    }
+    assert (found[1.0].value, found[1.0].n) == (2 / 3, 3)
+    assert (found[5.0].value, found[5.0].n) == (1.0, 2)
+    assert (found[2.0].value, found[2.0].reason) == (
+        None,
+        "every known truth was counted before the tolerance of now was set",
+    )
+    assert estimate_numbers(both.numbers, tolerance=Tolerance(2.0, False))["mae"].n == 6
