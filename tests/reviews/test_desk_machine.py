@@ -88,7 +88,7 @@ class Desk(RuleBasedStateMachine):
     def first_of(self, person):
         """What comes next by the served order: what they hold; others' that ran out; the smallest key."""
         own = Assignment.objects.to_judge()
-        held = own.live(self.now).held_by(person)
+        held = own.live(self.now).held_by(person).order_by("leased_at", "pk")
         free = own.claimable_by(person, self.now).order_by("queue_key")
         late = free.filter(state="leased").exclude(reviewer=person)
         return next((each.item_id for rows in (held, late, free) for each in rows), None)
