@@ -265,7 +265,7 @@ class Desk(RuleBasedStateMachine):
 
 def test_whatever_people_do_at_the_desk_its_invariants_hold():
     bounded = settings(
-        max_examples=25,
+        max_examples=15,
         stateful_step_count=30,
         deadline=None,
         derandomize=True,
