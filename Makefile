@@ -14,11 +14,11 @@ BY_FILE = -n 3 --dist loadfile --no-loadscope-reorder
 test: .venv/installed-dev
 	@.venv/bin/python -m pytest $(BY_FILE)
 
-# What knows no database, or only shows what is there, is tested once: pure functions, the client, the supervisor, hostile
-# sockets, pages. The whole loop in a browser is not left out.
-ONCE = tests/stats tests/client tests/config tests/faults/test_up_leaves_no_orphans.py \
- tests/security/test_a13_hostile_requests.py tests/security/test_a19_keys_take_the_same_time.py \
- $(filter-out %/test_first_light.py,$(wildcard tests/browser/test_*.py)) $(wildcard tests/*/test_*page*.py)
+# What knows no database, or only shows what is there, is tested once: pure functions, the client, the supervisor, doors and
+# hostile sockets, pages and the browser.
+ONCE = tests/stats tests/client tests/config tests/browser tests/faults/test_up_leaves_no_orphans.py \
+ $(patsubst %,tests/security/test_%.py,a01_doors a13_hostile_requests a19_keys_take_the_same_time) \
+ $(wildcard tests/*/test_*page*.py)
 test-services: .venv/installed-dev
 	@DATABASE_URL="$${DATABASE_URL:-postgres://postgres@127.0.0.1:5432/postgres}" \
 	 REDIS_URL="$${REDIS_URL:-redis://127.0.0.1:6379/9}" \
