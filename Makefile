@@ -9,7 +9,7 @@ run: .venv/installed
 	@exec .venv/bin/python manage.py up --demo --end-with-parent $$PPID --port $(PORT)
 
 # Shared out by file (tests/conftest.py), in the order of the folders, so that the long ones begin early.
-BY_FILE = -n 3 --dist loadfile --no-loadscope-reorder
+BY_FILE = -n 4 --dist loadfile --no-loadscope-reorder
 
 test: .venv/installed-dev
 	@.venv/bin/python -m pytest $(BY_FILE)
