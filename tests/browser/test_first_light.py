@@ -84,7 +84,7 @@ def test_the_worker_puts_new_judgments_into_the_figures_by_itself(browser, demo)
         judge_by_keyboard(page, 2)
         demo.place.wait_until(
             lambda: estimates(page, demo.address, "delay-alert")["as_of"] > before["as_of"],
-            90,
+            240,
             "the worker has concluded again",
         )
         assert estimates(page, demo.address, "delay-alert")["counted"] > before["counted"]
