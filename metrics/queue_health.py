@@ -11,7 +11,7 @@ from django.db.models.functions import TruncDate
 from feedback.models import Feature, Membership, User
 from metrics.review_debt import ReviewDebt, review_debt
 from reviews.disagreements import shown_to
-from reviews.figures import AccuracyWithoutError, StoredFigure
+from reviews.figures import AccuracyWithoutError, OneLookFigure
 from reviews.models import (
     Assignment,
     Exclusion,
@@ -107,8 +107,8 @@ class ReviewerRow:
     n: int
     active_minutes: float
     last_at: datetime | None
-    agreement: StoredFigure
-    gold: StoredFigure
+    agreement: OneLookFigure
+    gold: OneLookFigure
     confusion: dict[str, dict[str, float]] | None
     rank: int | None
     tags: list[str]
@@ -119,8 +119,8 @@ class ReviewerRow:
 class NamedPair:
     first: str
     second: str
-    raw: StoredFigure
-    kappa: StoredFigure
+    raw: OneLookFigure
+    kappa: OneLookFigure
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +231,7 @@ def _people(feature: Feature, found: StoredReliability | None) -> tuple[dict[int
 def _reviewer(
     pk: int, name: str, stored: StoredReviewer | None, tags: list[str], *, is_member: bool, is_viewer: bool
 ) -> ReviewerRow:
-    nothing = StoredFigure(None, 0, None, None, "no judgment yet")
+    nothing = OneLookFigure(None, 0, None, None, "no judgment yet")
     gold = stored.gold if stored else nothing
     return ReviewerRow(
         id=pk,
@@ -240,7 +240,7 @@ def _reviewer(
         active_minutes=stored.active_seconds / 60 if stored else 0.0,
         last_at=stored.last_at if stored else None,
         agreement=stored.agreement if stored else nothing,
-        gold=StoredFigure(None, 0, None, None, OWN_GOLD) if is_viewer else gold,
+        gold=OneLookFigure(None, 0, None, None, OWN_GOLD) if is_viewer else gold,
         confusion=stored.confusion if stored else None,
         rank=None,
         tags=tags,

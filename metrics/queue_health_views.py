@@ -1,5 +1,6 @@
 """How a feature's reviews stand, and what its lead does about them."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django.contrib import messages
@@ -64,42 +65,43 @@ def _refused(request: HttpRequest, slug: str, wrong: Form | Refused) -> HttpResp
     return redirect("metrics:queue_health", slug)
 
 
+def _acted(request: HttpRequest, slug: str, form: Form, act: Callable[..., str]) -> HttpResponse:
+    """Do what a valid form asks for and go back with what act says; or say why not. act takes its fields."""
+    if not form.is_valid():
+        return _refused(request, slug, form)
+    try:
+        said = act(**form.cleaned_data)
+    except Refused as refused:
+        return _refused(request, slug, refused)
+    return _back(request, slug, said)
+
+
 @allow(LEAD)
 @require_POST
 def give(request: HttpRequest, slug: str) -> HttpResponse:
     """Take a case from whoever has it, for the queue or for somebody else."""
     feature = _feature(request, slug)
-    form = forms.GiveForm(request.POST, feature=feature)
-    if not form.is_valid():
-        return _refused(request, slug, form)
-    to = form.cleaned_data["to"]
-    assignment = get_object_or_404(Assignment, pk=form.cleaned_data["assignment"], feature=feature)
-    try:
-        leading.reassign(assignment_id=assignment.pk, to=to, now=timezone.now())
-    except Refused as refused:
-        return _refused(request, slug, refused)
-    return _back(request, slug, f"{to} has it now." if to else "Taken back: it is in the queue again.")
+
+    def act(assignment: int, to: User | None) -> str:
+        case = get_object_or_404(Assignment, pk=assignment, feature=feature)
+        leading.reassign(assignment_id=case.pk, to=to, now=timezone.now())
+        return f"{to} has it now." if to else "Taken back: it is in the queue again."
+
+    return _acted(request, slug, forms.GiveForm(request.POST, feature=feature), act)
 
 
 @allow(LEAD)
 @require_POST
 def void(request: HttpRequest, slug: str) -> HttpResponse:
     """Take a judgment out for a reason; another one is asked for in its place."""
-    feature = _feature(request, slug)
-    form = forms.VoidForm(request.POST)
-    if not form.is_valid():
-        return _refused(request, slug, form)
-    assignment = get_object_or_404(Assignment, pk=form.cleaned_data["assignment"], feature=feature)
-    try:
-        leading.void(
-            assignment_id=assignment.pk,
-            lead=_person(request),
-            reason=form.cleaned_data["reason"],
-            now=timezone.now(),
-        )
-    except Refused as refused:
-        return _refused(request, slug, refused)
-    return _back(request, slug, "Void: it counts nowhere, and another opinion is asked for.")
+    person, feature = _person(request), _feature(request, slug)
+
+    def act(assignment: int, reason: str) -> str:
+        case = get_object_or_404(Assignment, pk=assignment, feature=feature)
+        leading.void(assignment_id=case.pk, lead=person, reason=reason, now=timezone.now())
+        return "Void: it counts nowhere, and another opinion is asked for."
+
+    return _acted(request, slug, forms.VoidForm(request.POST), act)
 
 
 @allow(LEAD)
@@ -107,15 +109,12 @@ def void(request: HttpRequest, slug: str) -> HttpResponse:
 def unblock(request: HttpRequest, slug: str) -> HttpResponse:
     """Let those who skipped a case take it again."""
     feature = _feature(request, slug)
-    form = forms.UnblockForm(request.POST)
-    if not form.is_valid():
-        return _refused(request, slug, form)
-    item = get_object_or_404(ReviewItem, pk=form.cleaned_data["item"], feature=feature)
-    try:
-        leading.unblock(item_id=item.pk)
-    except Refused as refused:
-        return _refused(request, slug, refused)
-    return _back(request, slug, "It is in the queue again, for those who skipped it too.")
+
+    def act(item: int) -> str:
+        leading.unblock(item_id=get_object_or_404(ReviewItem, pk=item, feature=feature).pk)
+        return "It is in the queue again, for those who skipped it too."
+
+    return _acted(request, slug, forms.UnblockForm(request.POST), act)
 
 
 @allow(LEAD)
@@ -123,27 +122,25 @@ def unblock(request: HttpRequest, slug: str) -> HttpResponse:
 def skills(request: HttpRequest, slug: str) -> HttpResponse:
     """What a reviewer knows, in place of what stood there."""
     feature = _feature(request, slug)
-    form = forms.SkillsForm(request.POST, feature=feature)
-    if not form.is_valid():
-        return _refused(request, slug, form)
-    reviewer = form.cleaned_data["reviewer"]
-    try:
-        tags = leading.set_skills(feature=feature, reviewer=reviewer, tags=form.cleaned_data["tags"])
-    except Refused as refused:
-        return _refused(request, slug, refused)
-    return _back(request, slug, f"Skills of {reviewer}: {', '.join(tags) or 'none'}.")
+
+    def act(reviewer: User, tags: list[str]) -> str:
+        known = leading.set_skills(feature=feature, reviewer=reviewer, tags=tags)
+        return f"Skills of {reviewer}: {', '.join(known) or 'none'}."
+
+    return _acted(request, slug, forms.SkillsForm(request.POST, feature=feature), act)
 
 
 @allow(LEAD)
 @require_POST
 def export(request: HttpRequest, slug: str) -> HttpResponse:
     """Ask for the judgments as a file; a worker writes it."""
-    feature = _feature(request, slug)
-    form = forms.ExportForm(request.POST)
-    if not form.is_valid():
-        return _refused(request, slug, form)
-    exporting.ask_export(feature=feature, person=_person(request), now=timezone.now(), **form.cleaned_data)
-    return _back(request, slug, "The file is being written. It waits here for a day.")
+    person, feature = _person(request), _feature(request, slug)
+
+    def act(**asked: Any) -> str:
+        exporting.ask_export(feature=feature, person=person, now=timezone.now(), **asked)
+        return "The file is being written. It waits here for a day."
+
+    return _acted(request, slug, forms.ExportForm(request.POST), act)
 
 
 @allow(LEAD)

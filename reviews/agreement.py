@@ -10,6 +10,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from reviews.figures import OneLookFigure
 from reviews.intervals import wilson
 
 MIN_ITEMS = 10
@@ -22,20 +23,6 @@ Floats: TypeAlias = npt.NDArray[np.float64]
 # (resamples, patterns) how often each pattern of opinions was drawn -> (resamples,) how much disagreement there
 # is, and how much there would be by chance, in the same unit. The figure is 1 - one / other.
 Disagreement: TypeAlias = Callable[[Floats], tuple[Floats, Floats]]
-
-
-@dataclass(frozen=True, slots=True)
-class Agreement:
-    """One figure with its evidence: value, and low to high, its one-look 95 % interval; None: nothing to say.
-
-    n: items that it is made of. reason: why there is no value, in plain words; empty where there is one.
-    """
-
-    value: float | None
-    n: int
-    low: float | None
-    high: float | None
-    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +59,7 @@ class Opinions:
         return cells.reshape(self.n_answers, self.n_answers)
 
 
-def cohen_kappa(table: Ints, *, rng: np.random.Generator) -> Agreement:
+def cohen_kappa(table: Ints, *, rng: np.random.Generator) -> OneLookFigure:
     """How far two reviewers agree beyond chance, each with their own habits; 1 always, 0 as chance would.
 
     table: (answers, answers) counts of the items that both judged, rows the first reviewer, columns the
@@ -94,7 +81,7 @@ def cohen_kappa(table: Ints, *, rng: np.random.Generator) -> Agreement:
     return _bootstrapped(disagreement, table[first, second], rng)
 
 
-def fleiss_kappa(counts: Ints, *, rng: np.random.Generator) -> Agreement:
+def fleiss_kappa(counts: Ints, *, rng: np.random.Generator) -> OneLookFigure:
     """How far any two opinions on an item agree beyond chance, when every item has equally many.
 
     counts: (items, answers) opinions that gave each answer; each row sums to the same m >= 2, whoever gave
@@ -114,7 +101,7 @@ def fleiss_kappa(counts: Ints, *, rng: np.random.Generator) -> Agreement:
     return _bootstrapped(disagreement, times, rng)
 
 
-def krippendorff_alpha(counts: Ints, *, rng: np.random.Generator) -> Agreement:
+def krippendorff_alpha(counts: Ints, *, rng: np.random.Generator) -> OneLookFigure:
     """How far opinions agree beyond chance, whoever gave them and however many an item has (nominal alpha).
 
     counts: (items, answers) opinions that gave each answer. Items with fewer than two are left out, and are
@@ -134,7 +121,7 @@ def krippendorff_alpha(counts: Ints, *, rng: np.random.Generator) -> Agreement:
     return _bootstrapped(disagreement, times, rng)
 
 
-def raw_agreement(counts: Ints, *, rng: np.random.Generator) -> Agreement:
+def raw_agreement(counts: Ints, *, rng: np.random.Generator) -> OneLookFigure:
     """How often two opinions on the same item agree: the mean over items of the share of agreeing pairs.
 
     counts: as in krippendorff_alpha; interval too. Under 10 items with two opinions -> None. In [0, 1]. Not
@@ -148,7 +135,7 @@ def raw_agreement(counts: Ints, *, rng: np.random.Generator) -> Agreement:
     return _bootstrapped(lambda times: (1 - times @ agreed / n, np.ones(len(times))), times, rng)
 
 
-def gold_accuracy(n_right: int, n: int) -> Agreement:
+def gold_accuracy(n_right: int, n: int) -> OneLookFigure:
     """How often a reviewer gave the answer that is known to be true, with Wilson's interval.
 
     n: gold items that they judged, n_right: those with the true answer, 0 <= n_right <= n; else ValueError.
@@ -157,8 +144,8 @@ def gold_accuracy(n_right: int, n: int) -> Agreement:
     """
     low, high = wilson(n_right, n)
     if n == 0:
-        return Agreement(None, 0, None, None, "no gold item judged yet")
-    return Agreement(n_right / n, n, low, high)
+        return OneLookFigure(None, 0, None, None, "no gold item judged yet")
+    return OneLookFigure(n_right / n, n, low, high)
 
 
 def _with_two(counts: Ints) -> Ints:
@@ -180,7 +167,7 @@ def _agreeing_pairs(patterns: Ints) -> Floats:
     return pairs
 
 
-def _bootstrapped(disagreement: Disagreement, times: Ints, rng: np.random.Generator) -> Agreement:
+def _bootstrapped(disagreement: Disagreement, times: Ints, rng: np.random.Generator) -> OneLookFigure:
     """1 - disagreement / by chance, with its interval over resampled items.
 
     A resample in which it is undefined could be anything: -1 for the low end, 1 for the high one. Where no item
@@ -189,14 +176,14 @@ def _bootstrapped(disagreement: Disagreement, times: Ints, rng: np.random.Genera
     n = int(times.sum())
     if n < MIN_ITEMS:
         missing = MIN_ITEMS - n
-        return Agreement(
+        return OneLookFigure(
             None, n, None, None, f"needs {missing} more item{'' if missing == 1 else 's'} with two opinions"
         )
     [seen], [by_chance] = disagreement(times[None, :].astype(float))
     if by_chance == 0:
-        return Agreement(None, n, None, None, "everything got the same answer, so agreeing says nothing")
+        return OneLookFigure(None, n, None, None, "everything got the same answer, so agreeing says nothing")
     if seen == 0:
-        return Agreement(1.0, n, float(max(-1.0, 1 - (1 - wilson(n, n)[0]) / by_chance)), 1.0)
+        return OneLookFigure(1.0, n, float(max(-1.0, 1 - (1 - wilson(n, n)[0]) / by_chance)), 1.0)
     parts = [
         disagreement(rng.multinomial(n, times / n, size=CHUNK).astype(float)) for _ in range(RESAMPLES // CHUNK)
     ]
@@ -206,4 +193,4 @@ def _bootstrapped(disagreement: Disagreement, times: Ints, rng: np.random.Genera
     undefined = np.ones(RESAMPLES - len(figures))
     low = np.quantile(np.append(figures, -undefined), TAIL)
     high = np.quantile(np.append(figures, undefined), 1 - TAIL)
-    return Agreement(float(1 - seen / by_chance), n, float(low), float(high))
+    return OneLookFigure(float(1 - seen / by_chance), n, float(low), float(high))

@@ -1,12 +1,15 @@
-"""Figures of reviewers as the worker keeps them. No Django here: metrics.stats reads them too."""
+"""Figures of reviewers. No Django here: metrics.stats reads them too."""
 
 from dataclasses import dataclass
 from datetime import datetime
 
 
 @dataclass(frozen=True, slots=True)
-class StoredFigure:
-    """A share or a coefficient with its one-look 95 % interval; value None: reason says why, in plain words."""
+class OneLookFigure:
+    """A share or a coefficient; low to high: its one-look 95 % interval. n: items that it is made of.
+
+    value None: reason says why, in plain words.
+    """
 
     value: float | None
     n: int
@@ -16,7 +19,7 @@ class StoredFigure:
 
 
 @dataclass(frozen=True, slots=True)
-class AccuracyWithoutError(StoredFigure):
+class AccuracyWithoutError(OneLookFigure):
     """A version's accuracy with its reviewers' errors taken out. as_of: None before the first look."""
 
     as_of: datetime | None = None

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.sparse import csr_array
 
-from reviews.agreement import MIN_ITEMS, TAIL, Agreement, Floats, Ints, Opinions
+from reviews.agreement import MIN_ITEMS, TAIL, Floats, Ints, Opinions
+from reviews.figures import OneLookFigure
 from reviews.intervals import wilson
 
 PRIOR_RIGHT = 2.0  # opinions added to the counts: docs/statistics.md says why not one fewer
@@ -82,7 +83,7 @@ def fit(
 
 def accuracy_without_reviewer_error(
     opinions: Opinions, *, worth: Floats, weights: Floats, rng: np.random.Generator, gold: Ints | None = None
-) -> Agreement:
+) -> OneLookFigure:
     """How good the judged thing is, from what is probably true of each item instead of what was said of it.
 
     worth: (answers,) or (items, answers) in [0, 1], what each true answer is worth: right 1, partly 0.5, wrong 0.
@@ -98,7 +99,7 @@ def accuracy_without_reviewer_error(
         raise ValueError("weights must not be negative")
     n = int((weights > 0).sum())
     if reason := still_needed(opinions) or _still_to_count(n):
-        return Agreement(None, n, None, None, reason)
+        return OneLookFigure(None, n, None, None, reason)
     model = _model(opinions, gold, PRIOR_RIGHT, PRIOR_WRONG)
     found = model.climb(model.start(), steady=STEADY)
 
@@ -114,7 +115,7 @@ def accuracy_without_reviewer_error(
     value = accuracy(found.posteriors, model.times)
     n_effective = float(weights.sum() ** 2 / (weights**2).sum())
     ends = [*np.quantile(again, (TAIL, 1 - TAIL)).tolist(), *wilson(min(value, 1.0) * n_effective, n_effective)]
-    return Agreement(value, n, min(ends), max(ends))
+    return OneLookFigure(value, n, min(ends), max(ends))
 
 
 def _still_to_count(n: int) -> str:

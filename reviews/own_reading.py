@@ -9,6 +9,7 @@ from django.db.models import Count, F, Q, Sum
 from feedback.models import Feature, User
 from reviews.actions.answers import truth_of
 from reviews.draw import RIGHT_VALUE
+from reviews.figures import OneLookFigure
 from reviews.intervals import wilson
 from reviews.models import Assignment, Judgment, ReviewItem
 from reviews.reports import answer_text
@@ -19,17 +20,6 @@ LEAST_GOLD = 30
 MOST_SHARED = 500
 MOST_DECIDED = 50
 State, Lane = Assignment.State, Assignment.Lane
-
-
-@dataclass(frozen=True, slots=True)
-class OwnShare:
-    """A share with its one-look 95 % interval (Wilson), of n; value None: reason says why, in plain words."""
-
-    value: float | None
-    n: int
-    low: float | None
-    high: float | None
-    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +59,8 @@ class OwnPage:
     n_week: int
     n_all: int
     minutes: float
-    agreement: OwnShare
-    gold: OwnShare
+    agreement: OneLookFigure
+    gold: OneLookFigure
     decided: list[OwnDecided]
 
 
@@ -124,7 +114,7 @@ def _mine(person: User) -> list[Judgment]:
     return list(standing.select_related("assignment").order_by("-pk")[:MOST_SHARED])
 
 
-def _agreement(person: User) -> OwnShare:
+def _agreement(person: User) -> OneLookFigure:
     """How often the other one of a case said the same; of cases that are final, so that nothing open shows."""
     mine = {judgment.assignment.item_id: judgment for judgment in _mine(person)}
     others = Judgment.objects.latest_revisions().filter(
@@ -141,16 +131,16 @@ def _agreement(person: User) -> OwnShare:
     if len(pairs) < LEAST_SHARED:
         missing = LEAST_SHARED - len(pairs)
         reason = f"needs {missing} more final case{'' if missing == 1 else 's'} that somebody else judged too"
-        return OwnShare(None, len(pairs), None, None, reason)
+        return OneLookFigure(None, len(pairs), None, None, reason)
     return _share(pairs)
 
 
-def _share(hits: Iterable[bool]) -> OwnShare:
+def _share(hits: Iterable[bool]) -> OneLookFigure:
     seen = list(hits)
-    return OwnShare(sum(seen) / len(seen), len(seen), *wilson(sum(seen), len(seen)))
+    return OneLookFigure(sum(seen) / len(seen), len(seen), *wilson(sum(seen), len(seen)))
 
 
-def _gold(person: User, midnight: datetime) -> OwnShare:
+def _gold(person: User, midnight: datetime) -> OneLookFigure:
     """How often right where the answer is known, over what was answered before today.
 
     Until there are 30 of them nothing is told, not even how many: one answer more, and one would know of it that
@@ -174,7 +164,7 @@ def _gold(person: User, midnight: datetime) -> OwnShare:
     ]
     if len(hits) < LEAST_GOLD:
         reason = f"needs {LEAST_GOLD} answers to cases whose answer is known, so that no single one shows"
-        return OwnShare(None, 0, None, None, reason)
+        return OneLookFigure(None, 0, None, None, reason)
     return _share(hits)
 
 

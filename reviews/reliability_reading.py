@@ -15,7 +15,6 @@ from django.db.models import Q
 
 from feedback.models import Feature, ModelVersion, User
 from reviews.agreement import (
-    Agreement,
     Ints,
     Opinions,
     cohen_kappa,
@@ -24,6 +23,7 @@ from reviews.agreement import (
     raw_agreement,
 )
 from reviews.draw import RIGHT_VALUE, inclusion_probability, is_counted, threshold
+from reviews.figures import OneLookFigure
 from reviews.latent_truth import accuracy_without_reviewer_error, fit, still_needed
 from reviews.models import Assignment, DrawDay, GoldReference, Judgment, ReviewItem
 
@@ -58,7 +58,7 @@ class ReviewerFigures:
     name: str
     n_judged: int
     n_shared: int
-    gold: Agreement
+    gold: OneLookFigure
     confusion: Confusion | None
 
 
@@ -68,8 +68,8 @@ class PairFigures:
 
     first_id: int
     second_id: int
-    raw: Agreement
-    kappa: Agreement
+    raw: OneLookFigure
+    kappa: OneLookFigure
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +81,8 @@ class ReliabilityReading:
 
     n_items: int
     n_shared: int
-    raw: Agreement
-    alpha: Agreement
+    raw: OneLookFigure
+    alpha: OneLookFigure
     reviewers: list[ReviewerFigures]
     overlap: list[list[int]]
     pairs: list[PairFigures]
@@ -134,7 +134,7 @@ def reliability_of(feature: Feature, *, rng: np.random.Generator) -> Reliability
     )
 
 
-def accuracy_without_error_of(version: ModelVersion, *, rng: np.random.Generator) -> Agreement:
+def accuracy_without_error_of(version: ModelVersion, *, rng: np.random.Generator) -> OneLookFigure:
     """A version's accuracy with its reviewers' error taken out: a line of its own beside the estimate.
 
     From its counted items (statistics.md §1) that somebody could judge, each weighing 1 / inclusion probability;
@@ -234,7 +234,7 @@ def _confusions(
     }, ""
 
 
-def _gold_figure(given: Iterable[Given], gold: Mapping[int, Said]) -> Agreement:
+def _gold_figure(given: Iterable[Given], gold: Mapping[int, Said]) -> OneLookFigure:
     judged = [one for one in given if one.item in gold]
     return gold_accuracy(sum(one.said == gold[one.item] for one in judged), len(judged))
 

@@ -8,7 +8,7 @@ from typing import Any
 from feedback.models import Feature, ModelVersion
 from reviews.anchoring import Anchoring
 from reviews.disagreements import Case, LabelCount, ReasonCount
-from reviews.figures import AccuracyWithoutError, StoredFigure
+from reviews.figures import AccuracyWithoutError, OneLookFigure
 from reviews.models import Reliability
 
 NOT_YET = "the worker has not looked at the judgments yet; it does so within minutes of the first"
@@ -25,8 +25,8 @@ class StoredReviewer:
     n: int
     active_seconds: float
     last_at: datetime | None
-    agreement: StoredFigure
-    gold: StoredFigure
+    agreement: OneLookFigure
+    gold: OneLookFigure
     confusion: dict[str, dict[str, float]] | None
 
 
@@ -34,8 +34,8 @@ class StoredReviewer:
 class StoredPair:
     first_id: int
     second_id: int
-    raw: StoredFigure
-    kappa: StoredFigure
+    raw: OneLookFigure
+    kappa: OneLookFigure
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +45,8 @@ class StoredReliability:
     as_of: datetime
     n_items: int
     n_shared: int
-    raw: StoredFigure
-    alpha: StoredFigure
+    raw: OneLookFigure
+    alpha: OneLookFigure
     reviewers: list[StoredReviewer]
     pairs: list[StoredPair]
     labels: list[LabelCount]
@@ -88,15 +88,15 @@ def _read(row: Reliability) -> StoredReliability:
         as_of=row.as_of,
         n_items=stored["n_items"],
         n_shared=stored["n_shared"],
-        raw=StoredFigure(**stored["raw"]),
-        alpha=StoredFigure(**stored["alpha"]),
+        raw=OneLookFigure(**stored["raw"]),
+        alpha=OneLookFigure(**stored["alpha"]),
         reviewers=[_reviewer(each) for each in stored["reviewers"]],
         pairs=[
             StoredPair(
                 each["first_id"],
                 each["second_id"],
-                StoredFigure(**each["raw"]),
-                StoredFigure(**each["kappa"]),
+                OneLookFigure(**each["raw"]),
+                OneLookFigure(**each["kappa"]),
             )
             for each in stored["pairs"]
         ],
@@ -116,7 +116,7 @@ def _reviewer(stored: Mapping[str, Any]) -> StoredReviewer:
         n=stored["n"],
         active_seconds=stored["active_seconds"],
         last_at=datetime.fromisoformat(stored["last_at"]) if stored["last_at"] else None,
-        agreement=StoredFigure(**stored["agreement"]),
-        gold=StoredFigure(**stored["gold"]),
+        agreement=OneLookFigure(**stored["agreement"]),
+        gold=OneLookFigure(**stored["gold"]),
         confusion=stored["confusion"],
     )

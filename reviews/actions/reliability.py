@@ -9,9 +9,10 @@ import numpy as np
 from django.db.models import Count, Max, Sum
 
 from feedback.models import Feature, ModelVersion
-from reviews.agreement import MIN_ITEMS, Agreement, gold_accuracy
+from reviews.agreement import MIN_ITEMS, gold_accuracy
 from reviews.anchoring import anchoring_of
 from reviews.disagreements import Shared, disagreements_of
+from reviews.figures import OneLookFigure
 from reviews.models import Assignment, GoldReference, Judgment, Reliability
 from reviews.reliability_reading import ReviewerFigures, accuracy_without_error_of, reliability_of
 
@@ -110,7 +111,7 @@ def _told(figures: ReviewerFigures | None, shared: Shared | None) -> dict[str, A
     }
 
 
-def _agreement(shared: Shared | None) -> Agreement:
+def _agreement(shared: Shared | None) -> OneLookFigure:
     """How often somebody else gave the same answer of the same case, with Wilson's interval.
 
     A case has two opinions at most, so that each counts once.
@@ -119,6 +120,6 @@ def _agreement(shared: Shared | None) -> Agreement:
     if shared is None or n < MIN_ITEMS:
         missing = MIN_ITEMS - n
         reason = f"needs {missing} more case{'' if missing == 1 else 's'} that somebody else judged too"
-        return Agreement(None, n, None, None, reason)
+        return OneLookFigure(None, n, None, None, reason)
     share = gold_accuracy(shared.n_agreed, n)
-    return Agreement(share.value, n, share.low, share.high)
+    return OneLookFigure(share.value, n, share.low, share.high)

@@ -9,7 +9,6 @@ from scipy import stats
 from sklearn.metrics import cohen_kappa_score
 
 from reviews.agreement import (
-    Agreement,
     Opinions,
     cohen_kappa,
     fleiss_kappa,
@@ -17,6 +16,7 @@ from reviews.agreement import (
     krippendorff_alpha,
     raw_agreement,
 )
+from reviews.figures import OneLookFigure
 from reviews.intervals import wilson
 from tests.stats.published import (
     COHEN_1960,
@@ -268,8 +268,8 @@ def test_a_negative_count_is_refused(figure):
 
 
 def test_gold_accuracy_is_a_share_with_wilsons_interval():
-    assert gold_accuracy(81, 263) == Agreement(81 / 263, 263, *wilson(81, 263))
-    assert gold_accuracy(0, 0) == Agreement(None, 0, None, None, "no gold item judged yet")
+    assert gold_accuracy(81, 263) == OneLookFigure(81 / 263, 263, *wilson(81, 263))
+    assert gold_accuracy(0, 0) == OneLookFigure(None, 0, None, None, "no gold item judged yet")
     with pytest.raises(ValueError, match="successes"):
         gold_accuracy(3, 2)
 
