@@ -203,12 +203,12 @@ def _sentence(inputs: list[DriftRow], label: DriftRow | None) -> str:
     if not known and (label is None or label.distance is None):
         why = next((row.reason for row in (*inputs, label) if row and row.reason), "nothing is known yet")
         return f"Nobody can say yet whether anything looks different, because {why}."
-    n = sum(row.is_drifting for row in known)
     if not known:
-        told = "No input can be compared"
-    else:
-        verb = "looks" if n == 1 else "look"
-        told = f"{n or 'None'} of {len(known)} inputs {verb} different from the first days"
+        answers = "look different" if label and label.is_drifting else "look as in the first days"
+        return f"No input can be compared; the answers {answers}. {NO_ALARM}"
+    n = sum(row.is_drifting for row in known)
+    verb = "looks" if n == 1 else "look"
+    told = f"{n or 'None'} of {len(known)} inputs {verb} different from the first days"
     return f"{told}{_and_answers(label, n)}. {NO_ALARM}"
 
 

@@ -29,7 +29,7 @@ AFTER_PLANS = [
 ]
 # Looked at now instead of at the next round of their schedules; nobody waits for it.
 AT_LEISURE = [
-    "fix_references", "watch_quality", "look_at_reviewers", "agree_by_guideline", "look_for_drift", "pair",
+    "watch_quality", "look_at_reviewers", "agree_by_guideline", "look_for_drift", "pair",
 ]  # fmt: skip
 API = "/api/v1"
 
@@ -108,6 +108,7 @@ class Command(BaseCommand):
         # Before anything is judged: reviews would only be in the way.
         if not self.is_worked_off("draw", "sum_up", "sum_hours"):
             raise CommandError("No worker has drawn reviews yet. Run `manage.py settle`, then this again.")
+        enter_job("fix_references", run_after=now, now=now)  # done while people judge; drift is compared with them
         conclude_now()
         for story, log in read:
             feature, reviewers = people.settle_in(story, now=now)
