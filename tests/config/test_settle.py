@@ -84,6 +84,7 @@ def test_a_job_that_fails_is_named_and_stops_no_other(version, settle):
         summed_at=timezone.now(),
     )
     said = settle()
-    assert said.count("conclude_feature: failed: 'n'") == said.count("conclude: 1 features to conclude") == 1
+    assert said.count("conclude: 1 features to conclude") == 1
+    assert "conclude_feature: failed: 'n'" in said  # again, when its pause is over before the rest is done
     assert "draw: drew 4 items" in said
     assert Job.objects.get(kind="conclude_feature", state="ready").error
